@@ -1,0 +1,1 @@
+"""What prepares a checkout; none of it is part of the package."""

@@ -1,0 +1,41 @@
+"""The models a client may name, and the API's list of them."""
+
+from typing import Final
+
+import msgspec
+
+from vivavoce.app.errors import HttpError
+
+_OWNER: Final = "vivavoce"
+
+
+class ModelCard(msgspec.Struct, frozen=True):
+    """One model as the API lists it; `created` is unix seconds, 0 when that means nothing."""
+
+    id: str
+    created: int = 0
+    object: str = "model"
+    owned_by: str = _OWNER
+
+
+class ModelCatalogue(msgspec.Struct, frozen=True):
+    """The listed models. Unless `is_strict`, names that are not listed are served as well (by the default engine)."""
+
+    cards: tuple[ModelCard, ...]
+    is_strict: bool = False
+
+    def find(self, model: str) -> ModelCard | None:
+        return next((card for card in self.cards if card.id == model), None)
+
+    def serves(self, model: str | None) -> bool:
+        """Tell whether a session may be opened for this name; None asks for the default."""
+        return model is None or not self.is_strict or self.find(model) is not None
+
+    def listing(self) -> bytes:
+        """Return the JSON of `GET /v1/models`."""
+        return msgspec.json.encode({"object": "list", "data": self.cards})
+
+
+def model_not_found(model: str) -> HttpError:
+    message = f"The model '{model}' does not exist or you do not have access to it."
+    return HttpError(status=404, message=message, param="model", code="model_not_found")

@@ -1,0 +1,210 @@
+"""What becomes of a request for a WebSocket, as a pure function of the request.
+
+Clients that authenticate with headers are refused before the upgrade, by HTTP status. Browsers can read neither
+status nor body of a failed upgrade, so clients that use subprotocols are let in, told with an `error` event, and
+closed (protocol/README.md, Authentication on WebSockets).
+"""
+
+import base64
+import binascii
+from collections.abc import Mapping, Sequence
+from typing import Final
+from urllib.parse import parse_qs, urlsplit
+
+import msgspec
+
+from vivavoce.app.access import AccessPolicy, Asked, check_access
+from vivavoce.app.authentication import KeyRing, credential_id, header_keys, protocol_keys
+from vivavoce.app.errors import REQUEST_ID_HEADER, HttpError, unknown_url
+from vivavoce.app.models import ModelCatalogue, model_not_found
+from vivavoce.protocol.errors import ErrorDetail
+from vivavoce.runtime.sink import SessionRequest
+from vivavoce.transports.connection import Handshake
+
+GA_PATHS: Final = frozenset({"/v1/realtime", "/openai/v1/realtime"})
+BETA_PATH: Final = "/openai/realtime"
+PROTOCOL: Final = "realtime"
+BETA_PROTOCOL: Final = "openai-beta.realtime-v1"
+BETA_TOKEN: Final = "realtime=v1"
+_KEY_BYTES: Final = 16  # RFC 6455 section 4.1
+
+CLOSE_AUTHENTICATION: Final = 3000
+CLOSE_INVALID_REQUEST: Final = 4000
+CLOSE_MODEL_NOT_FOUND: Final = 4004
+
+
+class UpgradeRequest(msgspec.Struct, frozen=True):
+    """A request head. Header names are lower case; a header that came twice has two values."""
+
+    method: str
+    target: str
+    headers: Mapping[str, Sequence[str]]
+    request_id: str
+    local_address: str | None = None
+
+    @property
+    def path(self) -> str:
+        return self.target.partition("?")[0] if self.target.startswith("/") else urlsplit(self.target).path
+
+    @property
+    def query(self) -> dict[str, list[str]]:
+        return parse_qs(self.target.partition("?")[2], keep_blank_values=True)
+
+    @property
+    def protocols(self) -> list[str]:
+        return [token.strip() for value in self.headers.get("sec-websocket-protocol", ()) for token in value.split(",")]
+
+
+class UpgradePolicy(msgspec.Struct, frozen=True):
+    """What the server's settings say about WebSockets."""
+
+    access: AccessPolicy
+    keys: KeyRing
+    models: ModelCatalogue
+
+
+class Accept(msgspec.Struct, frozen=True):
+    """Open a session."""
+
+    handshake: Handshake
+    session: SessionRequest
+
+
+class AcceptAndClose(msgspec.Struct, frozen=True):
+    """Answer the upgrade, send an `error` event, close."""
+
+    handshake: Handshake
+    error: ErrorDetail
+    close_code: int
+
+    @property
+    def close_reason(self) -> str:
+        return f"{self.error.type}.{self.error.code}"
+
+
+Decision = Accept | AcceptAndClose | HttpError
+
+
+class _Refusal(msgspec.Struct, frozen=True):
+    """Why a well-formed upgrade is refused, in both languages: HTTP's and the event's."""
+
+    error: HttpError
+    close_code: int
+
+
+def decide(request: UpgradeRequest, policy: UpgradePolicy) -> Decision:
+    """Return what becomes of a request to upgrade."""
+    asked = Asked(request.headers.get("host", ()), request.headers.get("origin", ()), request.local_address)
+    refused = check_access(policy.access, asked) or _check_route(request) or _check_handshake(request)
+    if refused is not None:
+        return refused
+    handshake = _handshake(request)
+    refusal = _check_key(request, policy.keys)
+    if refusal is None and "call_id" in request.query and request.path != BETA_PATH:
+        return _call_not_found(request.query["call_id"][0])
+    if refusal is None and _is_beta(request):
+        return _accept_and_close(handshake, _BETA_DISABLED)
+    refusal = refusal or _check_query(request, policy.models)
+    if refusal is not None:
+        return _accept_and_close(handshake, refusal) if _reads_no_status(request) else refusal.error
+    return Accept(handshake, _session_request(request))
+
+
+def _session_request(request: UpgradeRequest) -> SessionRequest:
+    keys = header_keys(request.headers) or protocol_keys(request.protocols)
+    return SessionRequest(request.request_id, _model(request), credential_id(keys))
+
+
+def _model(request: UpgradeRequest) -> str | None:
+    return request.query.get("model", [""])[0] or None
+
+
+def _reads_no_status(request: UpgradeRequest) -> bool:
+    return any(request.protocols) and not header_keys(request.headers)
+
+
+def _is_beta(request: UpgradeRequest) -> bool:
+    tokens = [token.strip() for value in request.headers.get("openai-beta", ()) for token in value.split(",")]
+    return request.path == BETA_PATH or BETA_TOKEN in tokens or BETA_PROTOCOL in request.protocols
+
+
+def _handshake(request: UpgradeRequest) -> Handshake:
+    headers = [(REQUEST_ID_HEADER, request.request_id)]
+    if PROTOCOL in request.protocols:
+        headers.append(("Sec-WebSocket-Protocol", PROTOCOL))
+    return Handshake(request.headers["sec-websocket-key"][0].strip(), tuple(headers))
+
+
+# Checks ---------------------------------------------------------------------------------------------------------
+
+
+def _check_route(request: UpgradeRequest) -> HttpError | None:
+    if request.path in GA_PATHS or request.path == BETA_PATH:
+        return None
+    return unknown_url("WebSocket", request.path)
+
+
+def _check_handshake(request: UpgradeRequest) -> HttpError | None:
+    """RFC 6455 section 4.2.1; that `Upgrade` and `Connection` ask for a WebSocket is known already."""
+    if request.method != "GET":
+        return HttpError(status=400, message=f"Expected the method GET for a WebSocket, got {request.method}.")
+    versions = request.headers.get("sec-websocket-version", ())
+    if [version.strip() for version in versions] != ["13"]:
+        headers = {"sec-websocket-version": "13"}
+        return HttpError(status=426, message="Expected Sec-WebSocket-Version: 13.", headers=headers)
+    keys = request.headers.get("sec-websocket-key", ())
+    if len(keys) != 1 or not _is_nonce(keys[0].strip()):
+        return HttpError(status=400, message="Expected one Sec-WebSocket-Key of 16 bytes in base64.")
+    return None
+
+
+def _is_nonce(key: str) -> bool:
+    try:
+        return len(base64.b64decode(key, validate=True)) == _KEY_BYTES
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _check_key(request: UpgradeRequest, keys: KeyRing) -> _Refusal | None:
+    presented = header_keys(request.headers) or protocol_keys(request.protocols)
+    if keys.admits(presented):
+        return None
+    return _Refusal(invalid_api_key(is_given=bool(presented)), CLOSE_AUTHENTICATION)
+
+
+def invalid_api_key(*, is_given: bool) -> HttpError:
+    """Return the 401 answer; it tells nothing about the key but whether there was one."""
+    message = "Incorrect API key provided." if is_given else "You didn't provide an API key."
+    return HttpError(status=401, message=message, code="invalid_api_key", headers={"www-authenticate": "Bearer"})
+
+
+def _check_query(request: UpgradeRequest, models: ModelCatalogue) -> _Refusal | None:
+    if "intent" in request.query:
+        message = f"Invalid value: '{request.query['intent'][0][:100]}'. This server has no sessions with an intent."
+        error = HttpError(status=400, message=message, param="intent", code="invalid_value")
+        return _Refusal(error, CLOSE_INVALID_REQUEST)
+    model = _model(request)
+    if model is None or models.serves(model):
+        return None
+    return _Refusal(model_not_found(model[:100]), CLOSE_MODEL_NOT_FOUND)
+
+
+def _call_not_found(call_id: str) -> HttpError:
+    message = f"No call with the id '{call_id[:100]}' was found."
+    return HttpError(status=404, message=message, param="call_id", code="call_id_not_found")
+
+
+_BETA_DISABLED: Final = _Refusal(
+    HttpError(
+        status=400,
+        message="The Realtime Beta API is not supported here. Use the /v1/realtime API without the beta selector.",
+        code="beta_api_shape_disabled",
+    ),
+    CLOSE_INVALID_REQUEST,
+)
+
+
+def _accept_and_close(handshake: Handshake, refusal: _Refusal) -> AcceptAndClose:
+    error = refusal.error
+    detail = ErrorDetail(type=error.type, code=error.code, message=error.message, param=error.param)
+    return AcceptAndClose(handshake, detail, refusal.close_code)

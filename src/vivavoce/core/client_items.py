@@ -1,0 +1,206 @@
+"""Items by the client's hand: created, retrieved, cut and deleted."""
+
+from collections.abc import Sequence
+
+import msgspec
+from msgspec import UNSET
+
+from vivavoce.core import hearing
+from vivavoce.core.context import item_text
+from vivavoce.core.conversation import Conversation, Entry
+from vivavoce.core.input_buffer import bytes_in, samples_in
+from vivavoce.core.limits import MAX_RETRIEVED_AUDIO_BYTES, SAMPLES_PER_MS, TRUNCATE_OVERSHOOT_MS
+from vivavoce.core.planning import encoding_of
+from vivavoce.core.state import SessionState
+from vivavoce.protocol.client_events import ConversationItemCreate, ConversationItemTruncate
+from vivavoce.protocol.errors import (
+    ClientError,
+    audio_already_shorter,
+    call_missing,
+    invalid_content,
+    item_missing_on_delete,
+    item_missing_on_retrieve,
+    item_missing_on_truncate,
+    not_truncatable,
+)
+from vivavoce.protocol.items import (
+    ContentPart,
+    FunctionCall,
+    FunctionCallOutput,
+    InputAudio,
+    Item,
+    ItemReference,
+    Message,
+    OutputAudio,
+    OutputText,
+)
+from vivavoce.protocol.server_events import (
+    ConversationItemAdded,
+    ConversationItemDeleted,
+    ConversationItemDone,
+    ConversationItemRetrieved,
+    ConversationItemTruncated,
+)
+
+
+def create_item(state: SessionState, event: ConversationItemCreate, now: float) -> None:
+    """Add the client's item; it never starts a response."""
+    entry = _entry(state, event.item)
+    item = entry.item
+    if isinstance(item, FunctionCallOutput) and state.tools.state(item.call_id) is None:
+        raise call_missing(item.call_id)
+    previous_id = state.conversation.insert(entry, event.previous_item_id)
+    if isinstance(item, FunctionCall):
+        state.tools.request(item.call_id)
+    elif isinstance(item, FunctionCallOutput):
+        state.tools.give_back(item.call_id)
+    out = state.out
+    out.send(ConversationItemAdded(event_id=out.event_id(), previous_item_id=previous_id, item=item))
+    out.send(ConversationItemDone(event_id=out.event_id(), previous_item_id=previous_id, item=item))
+    transcribe_input(state, (entry,), now)
+
+
+def retrieve_item(state: SessionState, item_id: str) -> None:
+    """Send an item with its audio, if it is kept and small enough for one message."""
+    entry = state.conversation.get(item_id)
+    if entry is None:
+        raise item_missing_on_retrieve(item_id)
+    item = entry.item
+    if isinstance(item, Message) and 0 < len(entry.audio) <= MAX_RETRIEVED_AUDIO_BYTES:
+        content = tuple(_with_audio(part, entry.audio) for part in item.content)
+        item = msgspec.structs.replace(item, content=content)
+    state.out.send(ConversationItemRetrieved(event_id=state.out.event_id(), item=item))
+
+
+def truncate_item(state: SessionState, event: ConversationItemTruncate) -> None:
+    """Cut an assistant item to what the listener heard; replaces the server's own estimate."""
+    entry = state.conversation.get(event.item_id)
+    if entry is None:
+        raise item_missing_on_truncate(event.item_id)
+    _check_truncatable(entry, event)
+    heard_samples = min(event.audio_end_ms * SAMPLES_PER_MS, entry.samples)
+    if entry.heard_samples is not None and not entry.is_estimate:
+        heard_samples = min(heard_samples, entry.heard_samples)
+    entry.heard_samples = heard_samples
+    entry.is_estimate = False
+    if not entry.is_in_progress:
+        _cut_item(state.conversation, entry)
+    state.out.send(
+        ConversationItemTruncated(
+            event_id=state.out.event_id(),
+            item_id=event.item_id,
+            content_index=event.content_index,
+            audio_end_ms=event.audio_end_ms,
+        )
+    )
+
+
+def delete_item(state: SessionState, item_id: str) -> None:
+    """Remove an item; a transcript that is still awaited arrives all the same."""
+    entry = state.conversation.get(item_id)
+    if entry is None:
+        raise item_missing_on_delete(item_id)
+    if entry.is_in_progress:
+        raise ClientError(
+            "item_delete_invalid_item_id",
+            f"Error deleting item: the item with id '{item_id}' is still being generated.",
+            "item_id",
+        )
+    state.conversation.delete(item_id)
+    if isinstance(entry.item, FunctionCall):
+        state.tools.forget(entry.item.call_id)
+    state.out.send(ConversationItemDeleted(event_id=state.out.event_id(), item_id=item_id))
+
+
+def context_entries(state: SessionState, given: Sequence[Item | ItemReference]) -> tuple[Entry, ...]:
+    """Return the context that `response.input` spells out.
+
+    Raises:
+        ClientError: `invalid_value` for a reference to an unknown item.
+    """
+    entries: list[Entry] = []
+    for index, item in enumerate(given):
+        if not isinstance(item, ItemReference):
+            entries.append(_entry(state, item))
+            continue
+        entry = state.conversation.get(item.id)
+        if entry is None:
+            raise invalid_content(f"response.input[{index}].id", f"no item with id '{item.id}' exists")
+        entries.append(entry)
+    return tuple(entries)
+
+
+def transcribe_input(state: SessionState, entries: Sequence[Entry], now: float) -> None:
+    """Find out the words of items that came with audio only."""
+    for entry in entries:
+        is_known = bool(entry.text) or state.transcripts.get(entry.item.id) is not None
+        is_user = isinstance(entry.item, Message) and entry.item.role == "user"
+        if is_user and entry.audio and not is_known:
+            hearing.transcribe_audio(state, entry, now)
+
+
+def _entry(state: SessionState, item: Item) -> Entry:
+    item_id = item.id or state.out.make_id("item")
+    item = msgspec.structs.replace(item, id=item_id)
+    match item:
+        case Message():
+            return _message_entry(state, item)
+        case FunctionCall(call_id=""):
+            return Entry(item=msgspec.structs.replace(item, call_id=state.out.make_id("call")))
+        case _:
+            return Entry(item=item)
+
+
+def _message_entry(state: SessionState, message: Message) -> Entry:
+    encoding = encoding_of(state.session.audio.input.format)
+    audio = b"".join(part.audio for part in message.content if isinstance(part, InputAudio) and part.audio)
+    stored = msgspec.structs.replace(message, status="completed", content=tuple(map(_stored, message.content)))
+    return Entry(
+        item=stored,
+        text=item_text(stored),
+        audio=audio,
+        encoding=encoding,
+        samples=samples_in(len(audio), encoding),
+    )
+
+
+def _stored(part: ContentPart) -> ContentPart:
+    """Audio never appears in `added` and `done`; an assistant's words are kept as text."""
+    match part:
+        case InputAudio(transcript=transcript):
+            return InputAudio(transcript=transcript)
+        case OutputAudio(transcript=transcript):
+            return OutputText(transcript or "")
+        case _:
+            return part
+
+
+def _with_audio(part: ContentPart, audio: bytes) -> ContentPart:
+    match part:
+        case InputAudio(transcript=transcript):
+            return InputAudio(audio=audio, transcript=transcript)
+        case OutputAudio(transcript=transcript):
+            return OutputAudio(audio=audio, transcript=transcript)
+        case _:
+            return part
+
+
+def _check_truncatable(entry: Entry, event: ConversationItemTruncate) -> None:
+    item = entry.item
+    if not isinstance(item, Message) or item.role != "assistant":
+        raise not_truncatable(f"the item with id '{event.item_id}' is not an assistant message")
+    if not entry.segments and not any(isinstance(part, OutputAudio) for part in item.content):
+        raise not_truncatable(f"the item with id '{event.item_id}' has no audio")
+    if event.content_index != 0:
+        raise invalid_content("content_index", f"expected 0, but got {event.content_index}")
+    audio_ms = entry.samples // SAMPLES_PER_MS
+    if event.audio_end_ms > audio_ms + TRUNCATE_OVERSHOOT_MS:
+        raise audio_already_shorter(audio_ms, event.audio_end_ms)
+
+
+def _cut_item(conversation: Conversation, entry: Entry) -> None:
+    """Drop the audio after the cut and the transcript, which speaks of more than was heard."""
+    assert entry.heard_samples is not None, "the cut is known"
+    conversation.keep_audio(entry, entry.audio[: bytes_in(entry.heard_samples, entry.encoding)])
+    assert isinstance(entry.item, Message), "only messages are cut"
+    entry.item = msgspec.structs.replace(entry.item, content=(OutputAudio(transcript=None, audio=UNSET),))

@@ -1,0 +1,135 @@
+"""The conversation: its items in order, with what the wire does not carry (audio, words, what was heard).
+
+Items are the frozen wire structs; an entry replaces its item when something about it becomes known.
+"""
+
+from collections.abc import Iterator
+
+import msgspec
+
+from vivavoce.core.heard import SpokenSegment, heard_text
+from vivavoce.core.limits import MAX_ITEM_AUDIO_BYTES, MAX_ITEMS
+from vivavoce.core.requests import AudioEncoding
+from vivavoce.protocol.errors import ClientError, duplicate_item, previous_item_missing
+from vivavoce.protocol.items import Item
+
+ROOT = "root"  # as `previous_item_id`: before all other items
+
+
+class Entry(msgspec.Struct):
+    """An item and its side data.
+
+    `text` is what a generator reads: the transcript of user audio or all text of an assistant message.
+    `heard_samples` is None while the whole audio counts as heard; `is_estimate` tells the server's own estimate
+    from a client's truncation.
+    """
+
+    item: Item
+    text: str = ""
+    audio: bytes = b""
+    encoding: AudioEncoding = AudioEncoding.PCM
+    samples: int = 0  # of audio that was committed or sent, on the 24 kHz clock
+    segments: list[SpokenSegment] = []
+    heard_samples: int | None = None
+    is_estimate: bool = False
+    is_in_progress: bool = False
+
+    def heard_text(self) -> str:
+        """Return what the listener heard of an assistant message."""
+        if self.heard_samples is None or not self.segments:
+            return self.text
+        return heard_text(self.segments, self.heard_samples)
+
+
+class Conversation:
+    """Items in order. Ids are unique; `conv_...` names the conversation itself."""
+
+    def __init__(self, conversation_id: str) -> None:
+        self.id = conversation_id
+        self._order: list[str] = []
+        self._entries: dict[str, Entry] = {}
+        self._audio_bytes = 0
+
+    def __len__(self) -> int:
+        return len(self._order)
+
+    def __iter__(self) -> Iterator[Entry]:
+        return (self._entries[item_id] for item_id in self._order)
+
+    @property
+    def last_id(self) -> str | None:
+        return self._order[-1] if self._order else None
+
+    def ids(self) -> tuple[str, ...]:
+        return tuple(self._order)
+
+    def get(self, item_id: str) -> Entry | None:
+        return self._entries.get(item_id)
+
+    def previous_id(self, item_id: str) -> str | None:
+        """Return the id of the item before; None for the first and for an item that is gone."""
+        if item_id not in self._entries:
+            return None
+        index = self._position(item_id)
+        return self._order[index - 1] if index else None
+
+    def append(self, entry: Entry) -> str | None:
+        """Add an item at the end and return its predecessor's id."""
+        previous_id = self.last_id
+        self._order.append(entry.item.id)
+        self._entries[entry.item.id] = entry
+        self.keep_audio(entry, entry.audio)
+        return previous_id
+
+    def insert(self, entry: Entry, previous_item_id: str | None) -> str | None:
+        """Add a client's item after another one and return its predecessor's id.
+
+        Raises:
+            ClientError: duplicate id, unknown predecessor or too many items.
+        """
+        self._check_room(entry.item.id)
+        if previous_item_id is None:
+            return self.append(entry)
+        index = self._index_after(previous_item_id)
+        self.append(entry)
+        self._order.insert(index, self._order.pop())
+        return self._order[index - 1] if index else None
+
+    def delete(self, item_id: str) -> Entry:
+        """Remove an item and return its entry."""
+        entry = self._entries.pop(item_id)
+        self._order.remove(item_id)
+        self._audio_bytes -= len(entry.audio)
+        return entry
+
+    def keep_audio(self, entry: Entry, audio: bytes) -> None:
+        """Give an entry its audio; above the bound the oldest items lose theirs."""
+        self._audio_bytes += len(audio) - (len(entry.audio) if entry.audio is not audio else 0)
+        entry.audio = audio
+        if self._audio_bytes > MAX_ITEM_AUDIO_BYTES:
+            self._drop_oldest_audio()
+
+    def _position(self, item_id: str) -> int:
+        return next(index for index in range(len(self._order) - 1, -1, -1) if self._order[index] == item_id)
+
+    def _drop_oldest_audio(self) -> None:
+        for entry in self:
+            if self._audio_bytes <= MAX_ITEM_AUDIO_BYTES:
+                return
+            self._audio_bytes -= len(entry.audio)
+            entry.audio = b""
+
+    def _check_room(self, item_id: str) -> None:
+        if item_id in self._entries:
+            raise duplicate_item(item_id)
+        if len(self._order) >= MAX_ITEMS:
+            raise ClientError(
+                "invalid_value", f"Error adding item: a conversation holds at most {MAX_ITEMS} items.", "item"
+            )
+
+    def _index_after(self, previous_item_id: str) -> int:
+        if previous_item_id == ROOT:
+            return 0
+        if previous_item_id not in self._entries:
+            raise previous_item_missing(previous_item_id)
+        return self._position(previous_item_id) + 1

@@ -1,0 +1,165 @@
+"""What engines deliver: transcripts, text, calls and speech. Results for ids that are not live are dropped."""
+
+from vivavoce.core.answering import fail_response, report_end
+from vivavoce.core.limits import SAMPLES_PER_MS
+from vivavoce.core.state import SessionState, TranscriptSettled
+from vivavoce.core.transcripts import Transcript, TranscriptState
+from vivavoce.core.vocabulary import (
+    EngineFault,
+    GenerationFailed,
+    GenerationFinished,
+    SpeechSynthesized,
+    SynthesisFailed,
+    SynthesisFinished,
+    TextGenerated,
+    ToolCallGenerated,
+    TranscriptFailed,
+    TranscriptFinalized,
+    TranscriptRevised,
+)
+from vivavoce.protocol.items import InputAudio, Message
+from vivavoce.protocol.server_events import (
+    ConversationItemInputAudioTranscriptionCompleted,
+    ConversationItemInputAudioTranscriptionDelta,
+    ConversationItemInputAudioTranscriptionFailed,
+    DurationUsage,
+    TranscriptionError,
+)
+
+
+def revise_transcript(state: SessionState, revised: TranscriptRevised) -> None:
+    """More of an utterance is known; the client gets what will not be rewritten."""
+    transcript = state.transcripts.get(revised.item_id)
+    if transcript is None:
+        return
+    transcript.stable = revised.stable
+    if transcript.is_visible and transcript.is_announced:
+        _send_delta(state, transcript)
+
+
+def finalize_transcript(state: SessionState, final: TranscriptFinalized) -> None:
+    """An utterance's words are known."""
+    if not _is_awaited(state, final.item_id):
+        return
+    transcript = state.transcripts.settle(final.item_id)
+    text = final.text.strip()
+    entry = state.conversation.get(final.item_id)
+    if entry is not None:
+        entry.text = text
+        if transcript.is_visible and isinstance(entry.item, Message):
+            entry.item = _with_transcript(entry.item, text)
+    if transcript.is_visible:
+        transcript.stable = text
+        _send_delta(state, transcript)
+        _send_completed(state, final.item_id, text, entry.samples if entry is not None else 0)
+    state.facts.append(TranscriptSettled(final.item_id, text, None))
+
+
+def fail_transcript(state: SessionState, failed: TranscriptFailed) -> None:
+    """The transcriber gave up; before the commit this only marks the utterance, which is then tried once more."""
+    transcript = state.transcripts.get(failed.item_id)
+    if transcript is None:
+        return
+    if transcript.state is TranscriptState.LISTENING:
+        transcript.fault = failed.fault
+        return
+    settle_failed_transcript(state, failed.item_id, failed.fault)
+
+
+def settle_failed_transcript(state: SessionState, item_id: str, fault: EngineFault) -> None:
+    """An utterance's words will not be known."""
+    transcript = state.transcripts.settle(item_id)
+    if transcript.is_visible:
+        state.out.send(
+            ConversationItemInputAudioTranscriptionFailed(
+                event_id=state.out.event_id(),
+                item_id=item_id,
+                content_index=0,
+                error=TranscriptionError(
+                    type="server_error",
+                    code=fault.code,
+                    message=f"Input transcription failed for item '{item_id}': {fault.message}",
+                ),
+            )
+        )
+    state.facts.append(TranscriptSettled(item_id, "", fault))
+
+
+def take_text(state: SessionState, generated: TextGenerated) -> None:
+    response = state.responding.live.get(generated.response_id)
+    if response is not None:
+        response.write(state.out, generated.text)
+        report_end(state, response)
+
+
+def take_tool_call(state: SessionState, generated: ToolCallGenerated) -> None:
+    response = state.responding.live.get(generated.response_id)
+    if response is None:
+        return
+    call_id = response.call(state.out, generated.name, generated.arguments)
+    if call_id is not None and response.plan.conversation is not None:
+        state.tools.request(call_id)
+
+
+def finish_generation(state: SessionState, finished: GenerationFinished) -> None:
+    response = state.responding.live.get(finished.response_id)
+    if response is not None:
+        response.finish_generation(state.out, finished.reason)
+        report_end(state, response)
+
+
+def fail_generation(state: SessionState, failed: GenerationFailed | SynthesisFailed) -> None:
+    response = state.responding.live.get(failed.response_id)
+    if response is not None:
+        fail_response(state, response, failed.fault)
+
+
+def take_speech(state: SessionState, speech: SpeechSynthesized, now: float) -> None:
+    """Audio for the listener."""
+    response = state.responding.live.get(speech.response_id)
+    if response is None:
+        return
+    message = response.play(state.out, speech.segment, speech.audio, speech.samples, speech.words)
+    if message is not None:
+        state.responding.has_spoken = True
+        state.playout.play(message.place.item_id, speech.samples, now)
+
+
+def finish_speech(state: SessionState, finished: SynthesisFinished) -> None:
+    response = state.responding.live.get(finished.response_id)
+    if response is not None:
+        response.finish_segment(state.out, finished.segment)
+        report_end(state, response)
+
+
+def _is_awaited(state: SessionState, item_id: str) -> bool:
+    transcript = state.transcripts.get(item_id)
+    return transcript is not None and transcript.state is TranscriptState.FINISHING
+
+
+def _with_transcript(item: Message, text: str) -> Message:
+    return Message(id=item.id, role=item.role, status=item.status, content=(InputAudio(transcript=text),))
+
+
+def _send_delta(state: SessionState, transcript: Transcript) -> None:
+    delta = transcript.unsent()
+    if not delta:
+        return
+    transcript.sent += delta
+    state.out.send(
+        ConversationItemInputAudioTranscriptionDelta(
+            event_id=state.out.event_id(), item_id=transcript.item_id, content_index=0, delta=delta
+        )
+    )
+
+
+def _send_completed(state: SessionState, item_id: str, text: str, samples: int) -> None:
+    state.out.send(
+        ConversationItemInputAudioTranscriptionCompleted(
+            event_id=state.out.event_id(),
+            item_id=item_id,
+            content_index=0,
+            transcript=text,
+            usage=DurationUsage(seconds=samples / SAMPLES_PER_MS / 1000),
+        )
+    )

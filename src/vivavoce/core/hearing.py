@@ -1,0 +1,266 @@
+"""From audio to items: feeds the detector and the transcriber, follows the turn, commits utterances."""
+
+from vivavoce.core.conversation import Entry
+from vivavoce.core.input_buffer import samples_in
+from vivavoce.core.limits import (
+    MAX_IDLE_PROMPTS,
+    ONSET_WINDOWS,
+    ONSET_WINDOWS_AUDIBLE,
+    SAMPLES_PER_MS,
+    TRANSCRIPT_TIMEOUT_S,
+)
+from vivavoce.core.listening import Utterance
+from vivavoce.core.playout import Playing
+from vivavoce.core.requests import SAMPLE_RATE_HZ, TranscriptOptions
+from vivavoce.core.state import SessionState, SpeechBegan, SpeechEnded, UserIdle, UtteranceCommitted
+from vivavoce.core.turn import Turn, TurnSettings, TurnStarted, TurnStopped
+from vivavoce.core.vocabulary import (
+    AbortTranscript,
+    DetectSpeech,
+    FeedTranscript,
+    FinishTranscript,
+    OpenTranscript,
+    SpeechScored,
+)
+from vivavoce.protocol.items import InputAudio, Message
+from vivavoce.protocol.server_events import (
+    ConversationItemAdded,
+    ConversationItemDone,
+    InputAudioBufferCommitted,
+    InputAudioBufferSpeechStarted,
+    InputAudioBufferSpeechStopped,
+    InputAudioBufferTimeoutTriggered,
+)
+from vivavoce.protocol.session import ServerVad
+
+
+def append_audio(state: SessionState, audio: bytes) -> None:
+    """Take audio from the client and hand it on to whoever listens.
+
+    Raises:
+        ClientError: `input_audio_buffer_full`.
+    """
+    listening = state.listening
+    position = listening.buffer.end_sample
+    added = listening.buffer.append(audio)
+    if not added:
+        return
+    if vad_of(state) is None:
+        _feed_manual_turn(state, added)
+        return
+    state.out.put(DetectSpeech(listening.detection_id, position, added, listening.buffer.encoding))
+    if listening.turn.state is Turn.TRAILING:
+        stopped = listening.turn.advance(listening.buffer.end_sample, _turn_settings(state))
+        if stopped is not None:
+            _speech_ended(state, stopped)
+
+
+def score_window(state: SessionState, scored: SpeechScored, now: float) -> None:
+    """Take the detector's score of one window."""
+    listening = state.listening
+    vad = vad_of(state)
+    if vad is None or scored.detection_id != listening.detection_id:
+        return
+    is_audible = state.playout.state(now) is Playing.PLAYING
+    onset_windows = ONSET_WINDOWS_AUDIBLE if is_audible else ONSET_WINDOWS
+    change = listening.turn.score(scored.end_sample, scored.probability, _turn_settings(state), onset_windows)
+    if isinstance(change, TurnStarted):
+        _speech_began(state, change)
+    _feed_utterance(state, scored.end_sample)
+    if isinstance(change, TurnStopped):
+        _speech_ended(state, change)
+    elif listening.turn.state is Turn.IDLE:
+        _follow_silence(state, vad, is_audible)
+
+
+def commit_detected_turn(state: SessionState, end_sample: int, now: float) -> None:
+    """End the utterance where the detector heard its end."""
+    utterance = _utterance(state)
+    state.out.send(
+        InputAudioBufferSpeechStopped(
+            event_id=state.out.event_id(), audio_end_ms=end_sample // SAMPLES_PER_MS, item_id=utterance.item_id
+        )
+    )
+    vad = vad_of(state)
+    _commit(state, end_sample, now, wants_answer=vad is not None and vad.create_response)
+
+
+def commit_for_client(state: SessionState, now: float) -> None:
+    """Commit everything that is buffered, at the client's word."""
+    state.listening.restart_detection()
+    _commit(state, state.listening.buffer.end_sample, now, wants_answer=False)
+
+
+def commit_silence(state: SessionState, end_sample: int, now: float) -> None:
+    """Make an item of the silence that timed out; there are no words in it."""
+    listening = state.listening
+    start_sample = listening.idle_since_sample or end_sample
+    item_id = state.out.make_id("item")
+    listening.idle_since_sample = None
+    listening.idle_prompts += 1
+    state.out.send(
+        InputAudioBufferTimeoutTriggered(
+            event_id=state.out.event_id(),
+            audio_start_ms=start_sample // SAMPLES_PER_MS,
+            audio_end_ms=end_sample // SAMPLES_PER_MS,
+            item_id=item_id,
+        )
+    )
+    audio = listening.buffer.take(start_sample, end_sample)
+    _add_user_audio(state, item_id, audio)
+    _open_transcript(state, item_id, is_announced=True)
+    _finish_transcript(state, item_id, now)
+
+
+def abandon_utterance(state: SessionState) -> None:
+    """Forget the speech that was being heard."""
+    utterance = state.listening.utterance
+    state.listening.utterance = None
+    if utterance is not None and state.transcripts.drop(utterance.item_id):
+        state.out.put(AbortTranscript(utterance.item_id))
+
+
+def begin_utterance(state: SessionState, start_sample: int, *, is_announced: bool) -> Utterance:
+    """Start to transcribe speech under the id that its item will get."""
+    item_id = state.out.make_id("item")
+    utterance = Utterance(item_id, start_sample, start_sample, is_announced)
+    state.listening.utterance = utterance
+    _open_transcript(state, item_id, is_announced=is_announced)
+    return utterance
+
+
+def vad_of(state: SessionState) -> ServerVad | None:
+    """Return the turn detection in force; None means that the client commits."""
+    detection = state.session.audio.input.turn_detection
+    return detection if isinstance(detection, ServerVad) else None
+
+
+def transcribe_audio(state: SessionState, entry: Entry, now: float) -> None:
+    """Find out the words of an item that came with audio and without a transcript; the client is not told."""
+    item_id = entry.item.id
+    state.transcripts.open(item_id, is_visible=False, is_announced=True)
+    state.out.put(OpenTranscript(item_id, entry.encoding, _transcript_options(state)))
+    state.out.put(FeedTranscript(item_id, entry.audio))
+    _finish_transcript(state, item_id, now, entry.samples)
+
+
+def _feed_manual_turn(state: SessionState, added: bytes) -> None:
+    utterance = state.listening.utterance
+    if utterance is None:
+        utterance = begin_utterance(state, state.listening.buffer.start_sample, is_announced=False)
+    _feed_utterance(state, state.listening.buffer.end_sample)
+
+
+def _speech_began(state: SessionState, started: TurnStarted) -> None:
+    vad = vad_of(state)
+    assert vad is not None, "only a detector hears speech begin"
+    listening = state.listening
+    prefix_samples = vad.prefix_padding_ms * SAMPLES_PER_MS
+    start_sample = max(listening.buffer.start_sample, started.onset_sample - prefix_samples)
+    utterance = begin_utterance(state, start_sample, is_announced=True)
+    listening.idle_since_sample = None
+    listening.idle_prompts = 0
+    state.out.send(
+        InputAudioBufferSpeechStarted(
+            event_id=state.out.event_id(),
+            audio_start_ms=start_sample // SAMPLES_PER_MS,
+            item_id=utterance.item_id,
+        )
+    )
+    state.facts.append(SpeechBegan())
+
+
+def _speech_ended(state: SessionState, stopped: TurnStopped) -> None:
+    state.facts.append(SpeechEnded(stopped.end_sample))
+
+
+def _follow_silence(state: SessionState, vad: ServerVad, is_audible: bool) -> None:
+    listening = state.listening
+    responding = state.responding
+    scored_sample = listening.turn.scored_sample
+    if vad.idle_timeout_ms is None or is_audible or responding.active is not None or responding.pending is not None:
+        listening.idle_since_sample = None
+    elif listening.idle_since_sample is not None:
+        if scored_sample - listening.idle_since_sample >= vad.idle_timeout_ms * SAMPLES_PER_MS:
+            state.facts.append(UserIdle(scored_sample))
+    elif responding.finished_count and listening.idle_prompts < MAX_IDLE_PROMPTS:
+        listening.idle_since_sample = scored_sample
+    if listening.idle_since_sample is None:
+        listening.discard_silence(vad.prefix_padding_ms * SAMPLES_PER_MS)
+
+
+def _feed_utterance(state: SessionState, to_sample: int) -> None:
+    utterance = state.listening.utterance
+    if utterance is None or to_sample <= utterance.fed_sample:
+        return
+    audio = state.listening.buffer.take(utterance.fed_sample, to_sample)
+    utterance.fed_sample = to_sample
+    transcript = state.transcripts.get(utterance.item_id)
+    if audio and transcript is not None and transcript.fault is None:
+        state.out.put(FeedTranscript(utterance.item_id, audio))
+
+
+def _commit(state: SessionState, end_sample: int, now: float, *, wants_answer: bool) -> None:
+    listening = state.listening
+    utterance = _utterance(state)
+    _feed_utterance(state, end_sample)
+    audio = listening.buffer.take(utterance.start_sample, end_sample)
+    _retry_transcript(state, utterance.item_id, audio)
+    listening.buffer.discard_before(end_sample)
+    listening.utterance = None
+    _add_user_audio(state, utterance.item_id, audio)
+    state.facts.append(UtteranceCommitted(utterance.item_id, wants_answer))
+    _finish_transcript(state, utterance.item_id, now, samples_in(len(audio), listening.buffer.encoding))
+
+
+def _retry_transcript(state: SessionState, item_id: str, audio: bytes) -> None:
+    """Give the transcriber the whole utterance again if it failed while the user spoke."""
+    transcript = state.transcripts.get(item_id)
+    if transcript is not None and transcript.fault is not None:
+        transcript.fault = None
+        state.out.put(OpenTranscript(item_id, state.listening.buffer.encoding, _transcript_options(state)))
+        state.out.put(FeedTranscript(item_id, audio))
+
+
+def _add_user_audio(state: SessionState, item_id: str, audio: bytes) -> None:
+    out, encoding = state.out, state.listening.buffer.encoding
+    item = Message(id=item_id, role="user", status="completed", content=(InputAudio(transcript=None),))
+    entry = Entry(item=item, audio=audio, encoding=encoding, samples=samples_in(len(audio), encoding))
+    previous_id = state.conversation.last_id
+    out.send(InputAudioBufferCommitted(event_id=out.event_id(), previous_item_id=previous_id, item_id=item_id))
+    state.conversation.append(entry)
+    out.send(ConversationItemAdded(event_id=out.event_id(), previous_item_id=previous_id, item=item))
+    out.send(ConversationItemDone(event_id=out.event_id(), previous_item_id=previous_id, item=item))
+
+
+def _open_transcript(state: SessionState, item_id: str, *, is_announced: bool) -> None:
+    is_visible = state.session.audio.input.transcription is not None
+    state.transcripts.open(item_id, is_visible=is_visible, is_announced=is_announced)
+    state.out.put(OpenTranscript(item_id, state.listening.buffer.encoding, _transcript_options(state)))
+
+
+def _transcript_options(state: SessionState) -> TranscriptOptions:
+    transcription = state.session.audio.input.transcription
+    if transcription is None:
+        return TranscriptOptions()
+    return TranscriptOptions(language=transcription.language, prompt=transcription.prompt)
+
+
+def _finish_transcript(state: SessionState, item_id: str, now: float, samples: int = 0) -> None:
+    transcript = state.transcripts.get(item_id)
+    assert transcript is not None, "every utterance has a transcript until it is settled"
+    transcript.is_announced = True
+    state.transcripts.finish(item_id, now + TRANSCRIPT_TIMEOUT_S + samples / SAMPLE_RATE_HZ)
+    state.out.put(FinishTranscript(item_id))
+
+
+def _utterance(state: SessionState) -> Utterance:
+    utterance = state.listening.utterance
+    assert utterance is not None, "a commit ends an utterance"
+    return utterance
+
+
+def _turn_settings(state: SessionState) -> TurnSettings:
+    vad = vad_of(state)
+    assert vad is not None, "a detector has settings"
+    return TurnSettings(vad.threshold, vad.silence_duration_ms * SAMPLES_PER_MS)

@@ -1,0 +1,98 @@
+"""What the core asks of engines, as plain data: words, context, generation requests."""
+
+import enum
+from typing import Any, Literal
+
+import msgspec
+
+GenerationEnd = Literal["stop", "max_output_tokens", "content_filter"]
+
+SAMPLE_RATE_HZ = 24_000  # the session's sample clock, whatever the wire format
+
+
+class Word(msgspec.Struct, frozen=True):
+    """A spoken word with its place in the audio it came from.
+
+    `start_ms` and `end_ms` count from the start of that audio (a synthesized segment or an utterance).
+    """
+
+    text: str
+    start_ms: int
+    end_ms: int
+    confidence: float | None = None
+
+
+class AudioEncoding(enum.Enum):
+    """A wire audio format by its API name; the value is the `type` of the API's format object."""
+
+    PCM = "audio/pcm"  # pcm16le, mono, 24 kHz: 48 bytes per ms
+    PCMU = "audio/pcmu"  # G.711 mu-law, mono, 8 kHz: 8 bytes per ms
+    PCMA = "audio/pcma"  # G.711 A-law, mono, 8 kHz: 8 bytes per ms
+
+
+class ContextMessage(msgspec.Struct, frozen=True, tag="message"):
+    """One message of the conversation as the generator sees it.
+
+    `cut` tells that the listener interrupted it: `text` holds only what was heard.
+    """
+
+    role: str  # "user", "assistant" or "system"
+    text: str
+    is_cut: bool = False
+
+
+class ContextToolCall(msgspec.Struct, frozen=True, tag="function_call"):
+    """A function call that the assistant made; `arguments` is JSON text."""
+
+    call_id: str
+    name: str
+    arguments: str
+
+
+class ContextToolOutput(msgspec.Struct, frozen=True, tag="function_call_output"):
+    """The result of a function call; None while the call is still open."""
+
+    call_id: str
+    output: str | None
+
+
+ContextItem = ContextMessage | ContextToolCall | ContextToolOutput
+
+
+class FunctionSpec(msgspec.Struct, frozen=True):
+    """A function tool that the generator may call; `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str = ""
+    parameters: dict[str, Any] = {}  # JSON boundary: a schema of the client's
+
+
+class GenerationRequest(msgspec.Struct, frozen=True):
+    """Everything a generator needs for one response.
+
+    `tool_choice` is "auto", "none", "required" or the name of one function as "function:NAME".
+    `elapsed_s` is the age of the session in seconds of the monotonic clock.
+    """
+
+    instructions: str
+    items: tuple[ContextItem, ...]
+    tools: tuple[FunctionSpec, ...] = ()
+    tool_choice: str = "auto"
+    is_spoken: bool = True
+    elapsed_s: float = 0.0
+    model: str = ""
+
+
+class TranscriptOptions(msgspec.Struct, frozen=True):
+    """What the client told about the speech to transcribe."""
+
+    language: str | None = None  # ISO-639-1
+    prompt: str | None = None
+
+
+class SpeechRequest(msgspec.Struct, frozen=True):
+    """One piece of text to speak. `speed` is 0.25 to 1.5, 1.0 is the voice's own pace."""
+
+    text: str
+    voice: str
+    speed: float = 1.0

@@ -1,0 +1,104 @@
+"""The joint rules of the machines: what one machine's change asks of the others, run to a fixed point.
+
+- The user begins to speak, with `interrupt_response`: a pending automatic response is dropped, the active response
+  is cancelled, playout is cut and what was heard is estimated.
+- The user's turn ends: `speech_stopped`, the commit and the item; the final transcript is asked for.
+- An utterance is committed, with `create_response` and no active response: an automatic response is pending.
+- A transcript is settled: the pending response is created (unless there are no words); waiting ones may begin.
+- The user stays idle: the silence becomes an item and a response is created.
+"""
+
+from typing import assert_never
+
+from vivavoce.core.answering import begin_when_ready, cancel_response, create_response, fail_response
+from vivavoce.core.hearing import commit_detected_turn, commit_silence, vad_of
+from vivavoce.core.limits import TRANSCRIPT_WAIT_S
+from vivavoce.core.planning import plan_response
+from vivavoce.core.state import (
+    Pending,
+    SessionState,
+    SpeechBegan,
+    SpeechEnded,
+    TranscriptSettled,
+    UserIdle,
+    UtteranceCommitted,
+)
+from vivavoce.core.vocabulary import ClearPlayout
+
+
+def settle(state: SessionState, now: float) -> None:
+    """Act on facts until none is left."""
+    while state.facts:
+        match state.facts.popleft():
+            case SpeechBegan():
+                _interrupt(state, now)
+            case SpeechEnded(end_sample=end_sample):
+                commit_detected_turn(state, end_sample, now)
+            case UtteranceCommitted() as committed:
+                _await_answer(state, committed, now)
+            case TranscriptSettled() as settled:
+                _answer_settled(state, settled, now)
+            case UserIdle(end_sample=end_sample):
+                _prompt_idle_user(state, end_sample, now)
+            case never:
+                assert_never(never)
+
+
+def answer_pending(state: SessionState, now: float) -> None:
+    """Create the automatic response that has waited long enough for its transcript."""
+    pending = state.responding.pending
+    assert pending is not None, "a response is pending"
+    state.responding.pending = None
+    _answer(state, pending.item_id, now)
+
+
+def note_heard(state: SessionState, now: float) -> None:
+    """Estimate what the listener heard of each item whose audio is cut now."""
+    for item_id, unheard_samples in state.playout.unheard_by_item(now).items():
+        entry = state.conversation.get(item_id)
+        if entry is not None and (entry.heard_samples is None or entry.is_estimate):
+            entry.heard_samples = max(0, entry.samples - unheard_samples)
+            entry.is_estimate = True
+    state.playout.clear(now)
+
+
+def _interrupt(state: SessionState, now: float) -> None:
+    vad = vad_of(state)
+    if vad is None or not vad.interrupt_response:
+        return
+    responding = state.responding
+    responding.pending = None
+    note_heard(state, now)
+    if responding.active is not None:
+        state.out.put(ClearPlayout(responding.active.id))
+        cancel_response(state, responding.active, "turn_detected")
+
+
+def _await_answer(state: SessionState, committed: UtteranceCommitted, now: float) -> None:
+    if committed.wants_answer and state.responding.active is None:
+        state.responding.pending = Pending(committed.item_id, now + TRANSCRIPT_WAIT_S)
+
+
+def _answer_settled(state: SessionState, settled: TranscriptSettled, now: float) -> None:
+    responding = state.responding
+    pending = responding.pending
+    if pending is not None and pending.item_id == settled.item_id:
+        responding.pending = None
+        if settled.text or settled.fault is not None:
+            _answer(state, settled.item_id, now)
+    for response in list(responding.live.values()):
+        if settled.fault is not None and response.plan.answers_item_id == settled.item_id:
+            fail_response(state, response, settled.fault)
+        else:
+            begin_when_ready(state, response, now)
+
+
+def _answer(state: SessionState, item_id: str, now: float) -> None:
+    if state.responding.active is None:
+        create_response(state, plan_response(state, None, tuple(state.conversation), item_id), now)
+
+
+def _prompt_idle_user(state: SessionState, end_sample: int, now: float) -> None:
+    commit_silence(state, end_sample, now)
+    plan = plan_response(state, None, tuple(state.conversation))
+    create_response(state, plan, now)

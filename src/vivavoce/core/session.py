@@ -1,0 +1,188 @@
+"""The local session: one input in, every output it causes out. It only dispatches; the machines decide."""
+
+from typing import Protocol, assert_never
+
+import msgspec
+
+from vivavoce.core import engine_results, hearing
+from vivavoce.core.client_commands import handle_client_event
+from vivavoce.core.emitter import Emitter
+from vivavoce.core.lifecycle import TAKES_INPUT, Lifecycle, advance
+from vivavoce.core.limits import UNLIMITED_SESSION_S
+from vivavoce.core.rules import answer_pending, settle
+from vivavoce.core.state import SessionState
+from vivavoce.core.vocabulary import (
+    AbortTranscript,
+    CancelGeneration,
+    CancelSpeaking,
+    ClientRejected,
+    Close,
+    Deadline,
+    DeadlineReason,
+    Disconnected,
+    Draining,
+    EngineFault,
+    FromClient,
+    GenerationFailed,
+    GenerationFinished,
+    Input,
+    Opened,
+    Output,
+    SpeechScored,
+    SpeechSynthesized,
+    SynthesisFailed,
+    SynthesisFinished,
+    TextGenerated,
+    ToolCallGenerated,
+    TranscriptFailed,
+    TranscriptFinalized,
+    TranscriptRevised,
+)
+from vivavoce.protocol.errors import ClientError, ErrorDetail, session_expired
+from vivavoce.protocol.ids import IdSource
+from vivavoce.protocol.server_events import ErrorEvent, SessionCreated
+from vivavoce.protocol.session import RealtimeSession
+
+
+class Session(Protocol):
+    """The contract of every session: outputs are performed before the next input is handled."""
+
+    def handle(self, input: Input, now: float) -> list[Output]: ...
+
+    def handle_timer(self, now: float) -> list[Output]: ...
+
+    def next_deadline(self) -> Deadline | None: ...
+
+
+class LocalSession:
+    """A conversation held with local engines. `lifetime_s` 0 is unlimited."""
+
+    def __init__(self, session: RealtimeSession, ids: IdSource, lifetime_s: float = 3600.0) -> None:
+        self._state = SessionState(session, Emitter(ids))
+        self._lifetime_s = lifetime_s
+
+    def handle(self, input: Input, now: float) -> list[Output]:
+        """Take one input and return all outputs it causes, in order."""
+        state = self._state
+        if isinstance(input, Disconnected):
+            return self._disconnect()
+        if isinstance(input, Opened):
+            return self._open(input, now)
+        if state.lifecycle not in TAKES_INPUT:
+            return []
+        self._dispatch(input, now)
+        return self._settle(now)
+
+    def handle_timer(self, now: float) -> list[Output]:
+        """Act on every deadline that has passed."""
+        state = self._state
+        if state.lifecycle not in TAKES_INPUT:
+            return []
+        if state.expires_at is not None and now >= state.expires_at:
+            return self._expire()
+        for item_id in state.transcripts.overdue(now):
+            state.out.put(AbortTranscript(item_id))
+            fault = EngineFault("transcriber", "engine_timeout", "the transcriber did not answer in time")
+            engine_results.settle_failed_transcript(state, item_id, fault)
+        settle(state, now)
+        pending = state.responding.pending
+        if pending is not None and now >= pending.deadline:
+            answer_pending(state, now)
+        return self._settle(now)
+
+    def next_deadline(self) -> Deadline | None:
+        """Return when and why `handle_timer` is wanted next."""
+        state = self._state
+        if state.lifecycle not in TAKES_INPUT:
+            return None
+        deadlines: list[Deadline] = []
+        if state.expires_at is not None:
+            deadlines.append(Deadline(state.expires_at, DeadlineReason.SESSION_EXPIRY))
+        if state.responding.pending is not None:
+            deadlines.append(Deadline(state.responding.pending.deadline, DeadlineReason.TRANSCRIPT_WAIT))
+        if (overdue_at := state.transcripts.first_deadline()) is not None:
+            deadlines.append(Deadline(overdue_at, DeadlineReason.TRANSCRIPT_TIMEOUT))
+        return min(deadlines, key=lambda deadline: deadline.at, default=None)
+
+    def _dispatch(self, input: Input, now: float) -> None:  # noqa: C901  # one case per input
+        state = self._state
+        match input:
+            case FromClient(event=event):
+                try:
+                    handle_client_event(state, event, now)
+                except ClientError as error:
+                    self._report(error.with_event_id(event.event_id).detail)
+            case ClientRejected(error=detail):
+                self._report(detail)
+            case SpeechScored():
+                hearing.score_window(state, input, now)
+            case TranscriptRevised():
+                engine_results.revise_transcript(state, input)
+            case TranscriptFinalized():
+                engine_results.finalize_transcript(state, input)
+            case TranscriptFailed():
+                engine_results.fail_transcript(state, input)
+            case TextGenerated():
+                engine_results.take_text(state, input)
+            case ToolCallGenerated():
+                engine_results.take_tool_call(state, input)
+            case GenerationFinished():
+                engine_results.finish_generation(state, input)
+            case GenerationFailed() | SynthesisFailed():
+                engine_results.fail_generation(state, input)
+            case SpeechSynthesized():
+                engine_results.take_speech(state, input, now)
+            case SynthesisFinished():
+                engine_results.finish_speech(state, input)
+            case Draining():
+                state.lifecycle = advance(state.lifecycle, Lifecycle.DRAINING)
+            case Opened() | Disconnected():
+                raise AssertionError("handled before the dispatch")
+            case never:
+                assert_never(never)
+
+    def _settle(self, now: float) -> list[Output]:
+        state = self._state
+        settle(state, now)
+        if state.lifecycle is Lifecycle.DRAINING and not state.responding.live and not state.responding.pending:
+            state.lifecycle = advance(state.lifecycle, Lifecycle.CLOSING)
+            state.out.put(Close(1012, "The server is restarting."))
+        return state.out.drain()
+
+    def _open(self, opened: Opened, now: float) -> list[Output]:
+        state = self._state
+        state.lifecycle = advance(state.lifecycle, Lifecycle.ACTIVE)
+        state.opened_at = now
+        state.expires_at = now + self._lifetime_s if self._lifetime_s else None
+        expires_at = opened.unix_s + int(self._lifetime_s or UNLIMITED_SESSION_S)
+        state.session = msgspec.structs.replace(state.session, expires_at=expires_at)
+        state.out.send(SessionCreated(event_id=state.out.event_id(), session=state.session))
+        return state.out.drain()
+
+    def _expire(self) -> list[Output]:
+        state = self._state
+        detail = session_expired(round(self._lifetime_s / 60)).detail
+        self._stop_engines()
+        self._report(detail)
+        state.out.put(Close(1001, detail.message))
+        state.lifecycle = advance(state.lifecycle, Lifecycle.CLOSING)
+        return state.out.drain()
+
+    def _disconnect(self) -> list[Output]:
+        state = self._state
+        if state.lifecycle is Lifecycle.CLOSED:
+            return []
+        state.lifecycle = advance(state.lifecycle, Lifecycle.CLOSED)
+        self._stop_engines()
+        return state.out.drain()
+
+    def _stop_engines(self) -> None:
+        state = self._state
+        for response_id in state.responding.live:
+            state.out.put(CancelGeneration(response_id))
+            state.out.put(CancelSpeaking(response_id))
+        for item_id in sorted(state.transcripts.awaited()):
+            state.out.put(AbortTranscript(item_id))
+
+    def _report(self, detail: ErrorDetail) -> None:
+        self._state.out.send(ErrorEvent(event_id=self._state.out.event_id(), error=detail))

@@ -1,0 +1,93 @@
+"""All that a local session knows: its machines side by side, and the facts that rules have still to act on."""
+
+from collections import deque
+
+import msgspec
+
+from vivavoce.core.conversation import Conversation
+from vivavoce.core.emitter import Emitter
+from vivavoce.core.lifecycle import Lifecycle
+from vivavoce.core.listening import Listening
+from vivavoce.core.playout import Playout
+from vivavoce.core.response import Response
+from vivavoce.core.tools import ToolLedger
+from vivavoce.core.transcripts import Transcripts
+from vivavoce.core.vocabulary import EngineFault
+from vivavoce.protocol.session import RealtimeSession
+
+
+class SpeechBegan(msgspec.Struct, frozen=True):
+    """The detector heard the user begin to speak."""
+
+
+class SpeechEnded(msgspec.Struct, frozen=True):
+    """The detector ended the user's turn at this sample."""
+
+    end_sample: int
+
+
+class UtteranceCommitted(msgspec.Struct, frozen=True):
+    """User audio became an item. `wants_answer`: the turn detection asks for an automatic response."""
+
+    item_id: str
+    wants_answer: bool
+
+
+class TranscriptSettled(msgspec.Struct, frozen=True):
+    """An utterance's words are final, or will never be known."""
+
+    item_id: str
+    text: str
+    fault: EngineFault | None
+
+
+class UserIdle(msgspec.Struct, frozen=True):
+    """The user said nothing for the idle timeout; the silence ends at this sample."""
+
+    end_sample: int
+
+
+Fact = SpeechBegan | SpeechEnded | UtteranceCommitted | TranscriptSettled | UserIdle
+
+
+class Pending(msgspec.Struct, frozen=True):
+    """An automatic response that waits for the transcript of the utterance it answers."""
+
+    item_id: str
+    deadline: float
+
+
+class Responding:
+    """The live responses; at most one of them, `active`, writes to the conversation."""
+
+    def __init__(self) -> None:
+        self.live: dict[str, Response] = {}
+        self.active: Response | None = None
+        self.pending: Pending | None = None
+        self.finished_count = 0  # of responses that wrote to the conversation
+        self.has_spoken = False  # audio went out: the voice is fixed
+
+    def forget(self, response: Response) -> None:
+        """Drop a response that has ended."""
+        del self.live[response.id]
+        if response is self.active:
+            self.active = None
+            self.finished_count += 1
+
+
+class SessionState:
+    """The machines of one session. `opened_at` is monotonic, `session` is the effective configuration."""
+
+    def __init__(self, session: RealtimeSession, out: Emitter) -> None:
+        self.session = session
+        self.out = out
+        self.lifecycle = Lifecycle.CREATED
+        self.opened_at = 0.0
+        self.expires_at: float | None = None  # monotonic
+        self.listening = Listening()
+        self.conversation = Conversation(out.make_id("conv"))
+        self.transcripts = Transcripts()
+        self.responding = Responding()
+        self.playout = Playout()
+        self.tools = ToolLedger()
+        self.facts: deque[Fact] = deque()

@@ -1,0 +1,156 @@
+"""The interfaces behind which every engine stands. One adapter per file; engines know nothing of sessions.
+
+All `deliver` callbacks are called on the event loop's thread. `start` loads and warms up, may be called once,
+and returns only when the engine can answer; `close` releases everything and may be called twice.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import Protocol
+
+import msgspec
+
+from vivavoce.core.requests import GenerationEnd, GenerationRequest, SpeechRequest, TranscriptOptions, Word
+
+DETECTOR_RATE_HZ = 16_000
+DETECTOR_WINDOW_SAMPLES = 512  # 32 ms at 16 kHz
+TRANSCRIBER_RATE_HZ = 16_000
+SPEECH_RATE_HZ = 24_000
+
+
+class EngineError(Exception):
+    """A dependency failed. `code` is an API error code: `engine_unavailable`, `engine_timeout` or `server_error`."""
+
+    def __init__(self, engine: str, message: str, *, code: str = "engine_unavailable", is_retryable: bool = False) -> None:
+        super().__init__(message)
+        self.engine = engine
+        self.code = code
+        self.is_retryable = is_retryable
+
+
+class Capabilities(msgspec.Struct, frozen=True):
+    """What an engine can do, as data."""
+
+    name: str  # as configured and shown, for example "silero"
+    is_verbatim: bool = False  # keeps fillers such as "um"
+    has_word_times: bool = False
+    is_streaming: bool = False
+    languages: tuple[str, ...] = ()  # ISO-639-1; empty: any
+    voices: tuple[str, ...] = ()
+    note: str = ""  # one sentence for the user on its limits
+
+
+class Engine(Protocol):
+    """What all engines share."""
+
+    @property
+    def capabilities(self) -> Capabilities: ...
+
+    async def start(self) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+class DetectorStream(Protocol):
+    """One session's detector. Audio is pcm16le, mono, 16 kHz, any length; windows of 512 samples are scored in order."""
+
+    @property
+    def pending_ms(self) -> float:
+        """Audio that was fed and not scored; the runtime stops reading above its bound."""
+        ...
+
+    def feed(self, pcm: bytes) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class Detector(Engine, Protocol):
+    """Tells speech from silence."""
+
+    def open(self, deliver: Callable[[Sequence[float]], None]) -> DetectorStream:
+        """Open a fresh stream; `deliver` gets the probabilities of consecutive windows, each exactly once, in order."""
+        ...
+
+
+class Partial(msgspec.Struct, frozen=True):
+    """A transcript in progress; `stable` is a prefix that will not be rewritten and only grows."""
+
+    stable: str
+    text: str
+
+
+class Final(msgspec.Struct, frozen=True):
+    """A finished transcript; word times in ms from the first sample fed."""
+
+    text: str
+    words: tuple[Word, ...] = ()
+
+
+class TranscriberStream(Protocol):
+    """One utterance. Audio is pcm16le, mono, 16 kHz. After `finish` exactly one Final or EngineError is delivered;
+    after `abort` nothing."""
+
+    @property
+    def pending_ms(self) -> float:
+        """Audio that was fed and not decoded."""
+        ...
+
+    def feed(self, pcm: bytes) -> None: ...
+
+    def finish(self) -> None: ...
+
+    def abort(self) -> None: ...
+
+
+class Transcriber(Engine, Protocol):
+    """Turns speech into text."""
+
+    def open(
+        self, options: TranscriptOptions, deliver: Callable[[Partial | Final | EngineError], None]
+    ) -> TranscriberStream: ...
+
+
+class TextDelta(msgspec.Struct, frozen=True):
+    """More text of the answer."""
+
+    text: str
+
+
+class ToolCall(msgspec.Struct, frozen=True):
+    """A function call; `arguments` is JSON text."""
+
+    name: str
+    arguments: str
+
+
+class Finished(msgspec.Struct, frozen=True):
+    """The end of a generation; always the last event."""
+
+    input_tokens: int = 0
+    output_tokens: int = 0
+    reason: GenerationEnd = "stop"
+
+
+class Generator(Engine, Protocol):
+    """Writes the assistant's answers."""
+
+    def generate(self, request: GenerationRequest) -> AsyncIterator[TextDelta | ToolCall | Finished]:
+        """Yield the answer; cancelling the consuming task stops it. Raises EngineError."""
+        ...
+
+
+class SpeechChunk(msgspec.Struct, frozen=True):
+    """A piece of speech: pcm16le, mono, 24 kHz; `words` that start in this chunk, times in ms from the start of the request."""
+
+    pcm: bytes
+    words: tuple[Word, ...] = ()
+
+    def __repr__(self) -> str:
+        return f"SpeechChunk(pcm={len(self.pcm)} bytes, words={len(self.words)})"
+
+
+class Synthesizer(Engine, Protocol):
+    """Speaks text."""
+
+    def synthesize(self, request: SpeechRequest) -> AsyncIterator[SpeechChunk]:
+        """Yield the speech as it is made; cancelling the consuming task stops it. Raises EngineError."""
+        ...

@@ -1,0 +1,173 @@
+"""Performs a session's outputs: sends, plays, and asks the engines; their results come back as inputs.
+
+Cancelling is by id, idempotent, and may come late: the core drops what no longer matters.
+"""
+
+from collections.abc import Callable
+from typing import assert_never
+
+import msgspec
+
+from vivavoce.core.vocabulary import (
+    AbortTranscript,
+    CancelGeneration,
+    CancelSpeaking,
+    ClearPlayout,
+    Close,
+    DetectSpeech,
+    EngineFault,
+    FeedTranscript,
+    FinishTranscript,
+    Generate,
+    GenerationFailed,
+    GenerationFinished,
+    Input,
+    OpenTranscript,
+    Output,
+    PlayAudio,
+    Send,
+    Speak,
+    TextGenerated,
+    ToolCallGenerated,
+)
+from vivavoce.engines.base import (
+    Detector,
+    EngineError,
+    Finished,
+    Generator,
+    Synthesizer,
+    TextDelta,
+    ToolCall,
+    Transcriber,
+)
+from vivavoce.runtime.ears import DetectionEar, TranscriptEar
+from vivavoce.runtime.sink import Sink
+from vivavoce.runtime.speaking import ResponseVoice
+from vivavoce.runtime.tasks import Tasks
+
+
+class EngineSet(msgspec.Struct, frozen=True):
+    """The engines that serve a model; shared by all its sessions."""
+
+    name: str  # shown as `session.vivavoce.engine`
+    detector: Detector
+    transcriber: Transcriber
+    generator: Generator
+    synthesizer: Synthesizer
+
+
+class EnginePerformer:
+    """Performs the outputs of one session with a set of engines."""
+
+    def __init__(self, engines: EngineSet, sink: Sink, post: Callable[[Input], None]) -> None:
+        self._engines = engines
+        self._sink = sink
+        self._post = post
+        self._sequence = 0
+        self._detection = DetectionEar(engines.detector, post)
+        self._transcripts: dict[str, TranscriptEar] = {}
+        self._generations: dict[str, Tasks] = {}
+        self._voices: dict[str, ResponseVoice] = {}
+        self._speaking: dict[str, Tasks] = {}
+
+    def perform(self, output: Output) -> None:  # noqa: C901  # one case per output
+        """Carry out one output; never blocks."""
+        match output:
+            case Send(event=event):
+                self._sequence += 1
+                self._sink.send(self._sequence, event)
+            case PlayAudio():
+                self._sequence += 1
+                self._sink.play(self._sequence, output)
+            case ClearPlayout(response_id=response_id):
+                self._sink.clear_playout(response_id)
+            case DetectSpeech():
+                self._detection.detect(output)
+            case OpenTranscript():
+                self._transcripts[output.item_id] = TranscriptEar(self._engines.transcriber, self._post, output)
+            case FeedTranscript(item_id=item_id, audio=audio):
+                if item_id in self._transcripts:
+                    self._transcripts[item_id].feed(audio)
+            case FinishTranscript(item_id=item_id):
+                if item_id in self._transcripts:
+                    self._transcripts.pop(item_id).finish()
+            case AbortTranscript(item_id=item_id):
+                if item_id in self._transcripts:
+                    self._transcripts.pop(item_id).abort()
+            case Generate():
+                self._start_generation(output)
+            case CancelGeneration(response_id=response_id):
+                self._stop(self._generations, response_id)
+            case Speak():
+                self._speak(output)
+            case CancelSpeaking(response_id=response_id):
+                self._voices.pop(response_id, None)
+                self._stop(self._speaking, response_id)
+            case Close(code=code, reason=reason):
+                self._sink.close(code, reason)
+            case never:
+                assert_never(never)
+
+    @property
+    def pending_ms(self) -> float:
+        """The largest backlog of audio that an engine holds for this session."""
+        backlogs = [ear.pending_ms for ear in self._transcripts.values()]
+        return max(self._detection.pending_ms, *backlogs) if backlogs else self._detection.pending_ms
+
+    def close(self) -> None:
+        """Stop everything; may be called again."""
+        self._detection.close()
+        for ear in self._transcripts.values():
+            ear.abort()
+        self._transcripts.clear()
+        for tasks in (*self._generations.values(), *self._speaking.values()):
+            tasks.cancel()
+        self._generations.clear()
+        self._speaking.clear()
+        self._voices.clear()
+
+    def _start_generation(self, generate: Generate) -> None:
+        tasks = self._generations[generate.response_id] = Tasks()
+        tasks.start(self._generate(generate), name=f"generate {generate.response_id}")
+
+    async def _generate(self, generate: Generate) -> None:
+        response_id = generate.response_id
+        try:
+            async for event in self._engines.generator.generate(generate.request):
+                match event:
+                    case TextDelta(text=text):
+                        self._post(TextGenerated(response_id, text))
+                    case ToolCall(name=name, arguments=arguments):
+                        self._post(ToolCallGenerated(response_id, name, arguments))
+                    case Finished():
+                        finished = GenerationFinished(
+                            response_id, event.input_tokens, event.output_tokens, event.reason
+                        )
+                        self._post(finished)
+        except EngineError as error:
+            fault = EngineFault(error.engine, error.code, str(error), error.is_retryable)
+            self._post(GenerationFailed(response_id, fault))
+        except Exception as error:
+            self._fail_generation(response_id, error)
+            raise
+        finally:
+            self._generations.pop(response_id, None)
+
+    def _fail_generation(self, response_id: str, error: Exception) -> None:
+        """An engine broke its contract: the response fails, the session goes on, the trace is kept."""
+        fault = EngineFault(self._engines.generator.capabilities.name, "server_error", type(error).__name__)
+        self._post(GenerationFailed(response_id, fault))
+
+    def _speak(self, speak: Speak) -> None:
+        voice = self._voices.get(speak.response_id)
+        if voice is None:
+            voice = ResponseVoice(self._engines.synthesizer, self._post, self._sink.writable, speak.encoding)
+            self._voices[speak.response_id] = voice
+            tasks = self._speaking[speak.response_id] = Tasks()
+            tasks.start(voice.run(), name=f"speak {speak.response_id}")
+        voice.speak(speak)
+
+    def _stop(self, running: dict[str, Tasks], response_id: str) -> None:
+        tasks = running.pop(response_id, None)
+        if tasks is not None:
+            tasks.cancel()

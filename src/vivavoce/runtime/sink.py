@@ -1,0 +1,72 @@
+"""The seam between transports and the runtime: who asks for a session, and where its output goes."""
+
+from typing import Protocol
+
+import msgspec
+
+from vivavoce.core.vocabulary import Input, PlayAudio
+from vivavoce.protocol.server_events import ServerEvent
+
+
+class SessionRequest(msgspec.Struct, frozen=True):
+    """What a transport knows about a client that wants a session."""
+
+    request_id: str
+    model: str | None = None
+    credential_id: str | None = None  # a hash of the key, None on open loopback; per-key limits count by it
+
+
+class AtCapacity(Exception):
+    """No session can be opened; `retry_after_s` tells when to try again."""
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class Sink(Protocol):
+    """Where a session's output goes; implemented by each transport. All methods are called on the loop's thread.
+
+    `sequence` counts the session's events and audio pieces from 1.
+    """
+
+    def send(self, sequence: int, event: ServerEvent) -> None: ...
+
+    def play(self, sequence: int, audio: PlayAudio) -> None: ...
+
+    def clear_playout(self, response_id: str) -> None: ...
+
+    def close(self, code: int, reason: str) -> None: ...
+
+    async def writable(self) -> None:
+        """Return when the outbox is below its high mark; synthesis waits here."""
+        ...
+
+
+class LiveSession(Protocol):
+    """A running session as a transport sees it."""
+
+    @property
+    def id(self) -> str: ...
+
+    def post(self, input: Input) -> None:
+        """Hand an input to the session; plain, synchronous, re-entrant."""
+        ...
+
+    def is_behind(self) -> bool:
+        """Whether an engine holds more than its 2 s of audio: the transport stops reading until `caught_up`."""
+        ...
+
+    async def caught_up(self) -> None: ...
+
+
+class SessionHost(Protocol):
+    """Opens sessions; implemented by `runtime.registry`."""
+
+    def open(self, request: SessionRequest, sink: Sink) -> LiveSession:
+        """Start a session (the `Opened` input is posted by the host).
+
+        Raises:
+            AtCapacity: the global or per-key limit is reached.
+        """
+        ...

@@ -1,0 +1,95 @@
+"""Speaks the segments of one response, one after the other, at the pace that the outbox takes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from vivavoce.audio.g711 import encode_alaw, encode_mulaw
+from vivavoce.audio.resample import StreamResampler
+from vivavoce.core.requests import SAMPLE_RATE_HZ, AudioEncoding, Word
+from vivavoce.core.vocabulary import (
+    EngineFault,
+    Input,
+    Speak,
+    SpeechSynthesized,
+    SynthesisFailed,
+    SynthesisFinished,
+)
+from vivavoce.engines.base import EngineError, Synthesizer
+
+G711_RATE_HZ: Final = 8_000
+FIRST_PIECE_BYTES: Final = 960  # 20 ms: what the synthesizer gives first goes out at once
+PIECE_BYTES: Final = 9_600  # 200 ms of pcm16 at 24 kHz
+_ENCODERS: Final = {AudioEncoding.PCMU: encode_mulaw, AudioEncoding.PCMA: encode_alaw}
+
+
+class SpeechEncoder:
+    """Turns pcm16 at 24 kHz into a wire encoding, continuously over a response."""
+
+    def __init__(self, encoding: AudioEncoding) -> None:
+        self._encode = _ENCODERS.get(encoding)
+        self._resampler = StreamResampler(SAMPLE_RATE_HZ, G711_RATE_HZ) if self._encode else None
+        self.samples_per_byte = 3.0 if self._encode else 0.5
+
+    def encode(self, pcm: bytes) -> bytes:
+        """Return the audio in the wire encoding; G.711 may lag by the resampler's delay."""
+        if self._encode is None or self._resampler is None:
+            return pcm
+        return self._encode(self._resampler.process(pcm))
+
+
+class ResponseVoice:
+    """The queue of segments of one response. Its task ends when it is cancelled."""
+
+    def __init__(
+        self,
+        synthesizer: Synthesizer,
+        post: Callable[[Input], None],
+        writable: Callable[[], Awaitable[None]],
+        encoding: AudioEncoding,
+    ) -> None:
+        self._synthesizer = synthesizer
+        self._post = post
+        self._writable = writable
+        self._encoder = SpeechEncoder(encoding)
+        self._segments: asyncio.Queue[Speak] = asyncio.Queue()
+        self._is_first_piece = True
+
+    def speak(self, segment: Speak) -> None:
+        self._segments.put_nowait(segment)
+
+    async def run(self) -> None:
+        """Speak segments as they come."""
+        while True:
+            segment = await self._segments.get()
+            try:
+                await self._speak(segment)
+            except EngineError as error:
+                fault = EngineFault(error.engine, error.code, str(error), error.is_retryable)
+                self._post(SynthesisFailed(segment.response_id, segment.segment, fault))
+                return
+            self._post(SynthesisFinished(segment.response_id, segment.segment))
+
+    async def _speak(self, segment: Speak) -> None:
+        pending = bytearray()
+        words: list[Word] = []
+        async for chunk in self._synthesizer.synthesize(segment.speech):
+            pending += chunk.pcm
+            words += chunk.words
+            while len(pending) >= (FIRST_PIECE_BYTES if self._is_first_piece else PIECE_BYTES):
+                await self._play(segment, pending, words)
+        while pending:
+            await self._play(segment, pending, words)
+
+    async def _play(self, segment: Speak, pending: bytearray, words: list[Word]) -> None:
+        size = min(len(pending), PIECE_BYTES)
+        piece = bytes(pending[:size])
+        del pending[:size]
+        audio = self._encoder.encode(piece)
+        if not audio:
+            return
+        self._is_first_piece = False
+        await self._writable()
+        samples = int(len(audio) * self._encoder.samples_per_byte)
+        self._post(SpeechSynthesized(segment.response_id, segment.segment, audio, samples, tuple(words)))
+        words.clear()

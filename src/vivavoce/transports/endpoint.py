@@ -1,0 +1,216 @@
+"""What RFC 6455 leaves to an application, once for every backend.
+
+Theory of operation. The endpoint joins fragments to messages (section 5.4), answers pings (5.5.2) and closes as
+section 7 says:
+
+- The first close code, ours or the peer's, is the one its listener learns. While a close frame of ours is
+  unanswered, data is dropped; after `LINGER_S` the connection is aborted.
+- It pings every `PING_INTERVAL_S` and closes with 1011 when not a byte arrived until the next ping is due.
+- While reading is paused, messages that the backend has already cut out of its buffer are held, in order, and so
+  is a close frame behind them. Pings are answered all the same.
+- While the network takes nothing, only the last ping is answered, later (section 5.5.3 allows that).
+
+    CONNECTING --start--> OPEN --close, close frame, fail, end of file--> CLOSING --transport lost--> CLOSED
+"""
+
+import asyncio
+import enum
+from collections import deque
+
+from vivavoce.runtime.outbox import Cancellable, Timers
+from vivavoce.transports.connection import (
+    CLOSE_ABNORMAL,
+    CLOSE_INTERNAL,
+    CLOSE_NO_CODE,
+    CLOSE_NORMAL,
+    LINGER_S,
+    PING_INTERVAL_S,
+    WRITE_HIGH_BYTES,
+    WRITE_LOW_BYTES,
+    ConnectionListener,
+    FrameError,
+    FrameLink,
+    Handshake,
+    MessageJoiner,
+    Opcode,
+    cut_reason,
+    parse_close,
+)
+
+
+class Phase(enum.Enum):
+    """Where a connection is in its life."""
+
+    CONNECTING = "connecting"  # made, not started
+    OPEN = "open"
+    CLOSING = "closing"  # a close frame was sent, or the peer sends no more
+    CLOSED = "closed"
+
+
+class Endpoint:
+    """An open WebSocket connection, server side; implements `Connection` and `FrameReceiver`."""
+
+    def __init__(self, link: FrameLink, listener: ConnectionListener, timers: Timers) -> None:
+        self._link = link
+        self._listener = listener
+        self._timers = timers
+        self._phase = Phase.CONNECTING
+        self._code: int | None = None
+        self._joiner = MessageJoiner()
+        self._held: deque[tuple[int, bytes]] = deque()
+        self._is_paused = False
+        self._is_blocked = False
+        self._late_pong: bytes | None = None
+        self._heard_bytes = -1  # what had been received at the last ping
+        self._timer: Cancellable | None = None  # the next ping while open, the abort while closing
+
+    def start(self, transport: asyncio.Transport, handshake: Handshake) -> None:
+        """Answer the upgrade on this transport and begin."""
+        self._phase = Phase.OPEN
+        self._link.start(transport, handshake, self)
+        transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
+        self._arm_ping()
+        self._listener.unblock_writing()
+
+    # What the server calls ------------------------------------------------------------------------------------
+
+    def send(self, message: bytes) -> None:
+        if self._phase is Phase.OPEN:
+            self._link.send_text(message)
+
+    def buffered_bytes(self) -> int:
+        return self._link.buffered_bytes()
+
+    def pause_reading(self) -> None:
+        if self._phase is Phase.OPEN and not self._is_paused:
+            self._is_paused = True
+            self._link.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._phase is not Phase.OPEN or not self._is_paused:
+            return
+        self._is_paused = False
+        self._deliver_held()
+        if self._phase is Phase.OPEN and not self._is_paused:
+            self._link.resume_reading()
+
+    def close(self, code: int, reason: str) -> None:
+        if self._phase is not Phase.OPEN:
+            return
+        self._link.send_close(code, cut_reason(reason))
+        self._begin_closing(code)
+        self._link.resume_reading()  # the peer's close frame is what we wait for
+
+    def abort(self) -> None:
+        self._link.abort()
+
+    # What the backend calls -----------------------------------------------------------------------------------
+
+    def receive_frame(self, opcode: int, is_last: bool, payload: bytes) -> None:
+        """Take one frame; a broken rule closes the connection."""
+        try:
+            if opcode >= Opcode.CLOSE:
+                self._receive_control(opcode, payload)
+            elif self._phase is Phase.OPEN:
+                self._receive_data(opcode, is_last, payload)
+        except FrameError as fault:
+            self.fail(fault.code, fault.reason)
+
+    def receive_eof(self) -> None:
+        if self._phase is Phase.OPEN:
+            self._begin_closing(CLOSE_ABNORMAL)
+
+    def fail(self, code: int, reason: str) -> None:
+        self.close(code, reason)
+        self._link.discard_input()
+
+    def block_writing(self) -> None:
+        self._is_blocked = True
+        self._listener.block_writing()
+
+    def unblock_writing(self) -> None:
+        self._is_blocked = False
+        if self._late_pong is not None:
+            self._link.send_pong(self._late_pong)
+            self._late_pong = None
+        if self._phase is Phase.OPEN:
+            self._listener.unblock_writing()
+
+    def transport_lost(self) -> None:
+        if self._phase is Phase.CLOSED:
+            return
+        self._phase = Phase.CLOSED
+        self._held.clear()
+        self._cancel_timer()
+        self._listener.connection_lost(CLOSE_ABNORMAL if self._code is None else self._code)
+
+    # Frames ---------------------------------------------------------------------------------------------------
+
+    def _receive_data(self, opcode: int, is_last: bool, payload: bytes) -> None:
+        message = self._joiner.add(opcode, is_last, payload)
+        if message is None:
+            return
+        if self._is_paused or self._held:
+            self._held.append(message)
+        else:
+            self._deliver(*message)
+
+    def _receive_control(self, opcode: int, payload: bytes) -> None:
+        if opcode == Opcode.CLOSE and (self._is_paused or self._held):
+            self._held.append((opcode, payload))
+        elif opcode == Opcode.CLOSE:
+            self._receive_close(payload)
+        elif opcode == Opcode.PING and self._is_blocked:
+            self._late_pong = payload
+        elif opcode == Opcode.PING and self._phase is Phase.OPEN:
+            self._link.send_pong(payload)
+
+    def _deliver(self, opcode: int, payload: bytes) -> None:
+        if opcode == Opcode.TEXT:
+            self._listener.receive_text(payload)
+        elif opcode == Opcode.BINARY:
+            self._listener.receive_binary(payload)
+        else:
+            self._receive_close(payload)
+
+    def _deliver_held(self) -> None:
+        try:
+            while self._held and not self._is_paused and self._phase is Phase.OPEN:
+                self._deliver(*self._held.popleft())
+        except FrameError as fault:  # a close frame was among them
+            self.fail(fault.code, fault.reason)
+
+    # Closing --------------------------------------------------------------------------------------------------
+
+    def _receive_close(self, payload: bytes) -> None:
+        code = parse_close(payload)
+        if self._phase is Phase.OPEN:
+            self._link.send_close(CLOSE_NORMAL if code == CLOSE_NO_CODE else code, "")
+            self._begin_closing(code)
+        self._link.disconnect()
+
+    def _begin_closing(self, code: int) -> None:
+        self._phase = Phase.CLOSING
+        self._code = code
+        self._held.clear()
+        self._cancel_timer()
+        self._timer = self._timers.call_later(LINGER_S, self._link.abort)
+
+    # Pings ----------------------------------------------------------------------------------------------------
+
+    def _arm_ping(self) -> None:
+        self._timer = self._timers.call_later(PING_INTERVAL_S, self._ping)
+
+    def _ping(self) -> None:
+        received_bytes = self._link.received_bytes()
+        if received_bytes == self._heard_bytes:
+            self.close(CLOSE_INTERNAL, f"No answer to a ping within {PING_INTERVAL_S:g} seconds.")
+            return
+        self._heard_bytes = -1 if self._is_paused else received_bytes  # while we do not read, nothing is heard
+        self._link.send_ping()
+        self._arm_ping()
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

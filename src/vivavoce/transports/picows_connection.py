@@ -1,0 +1,201 @@
+"""Frames by picows, on transports of aiofastnet.
+
+picows sends payloads above 8 KiB as a view of a buffer it uses again; only aiofastnet's transports copy what they
+queue, so this backend refuses any other transport (tests/transports/test_connection.py keeps the proof). Its own
+pings and its frame limit are off: the endpoint pings, and the limit is checked on bytes received, because picows
+drops the connection so soon after an oversized header that the close frame is lost.
+"""
+
+import asyncio
+import logging
+from typing import Final
+
+import aiofastnet
+import picows
+from picows.picows import WSProtocol  # type: ignore[attr-defined]  # public in the module, missing in its stub
+
+from vivavoce.transports.connection import (
+    CLOSE_PROTOCOL,
+    CLOSE_TOO_BIG,
+    MESSAGE_LIMIT_BYTES,
+    READ_BUFFER_BYTES,
+    FrameReceiver,
+    Handshake,
+)
+
+_NO_FRAME_LIMIT: Final = 1 << 62
+_FRAME_HEADER_LIMIT_BYTES: Final = 14
+_LOG: Final = logging.getLogger("vivavoce.picows")
+_LOG.setLevel(logging.ERROR)  # below, it logs an entry per connection; its debug level would log request heads
+
+
+class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see the import
+    """picows' parser, counting what arrives."""
+
+    def __init__(self, listener: "PicowsLink", handshake: Handshake, endpoint: FrameReceiver) -> None:
+        response = picows.WSUpgradeResponse.create_101_response(handshake.headers)
+        super().__init__(
+            None,  # host and port, for clients
+            None,  # path, for clients
+            False,  # is_client_side
+            lambda request: picows.WSUpgradeResponseWithListener(response, listener),
+            _LOG,
+            True,  # disconnect_on_exception
+            None,  # websocket_handshake_timeout
+            False,  # enable_auto_ping
+            0,
+            0,
+            picows.WSAutoPingStrategy.PING_WHEN_IDLE,
+            False,  # enable_auto_pong
+            _NO_FRAME_LIMIT,
+            None,  # extra_headers, for clients
+            READ_BUFFER_BYTES,
+        )
+        self._endpoint = endpoint
+        self.received_bytes = 0
+        self.frames_end_bytes = 0  # where in the received bytes the last whole frame ended
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes as if they had been received."""
+        self.get_buffer(-1)[: len(data)] = data
+        super().buffer_updated(len(data))
+
+    def buffer_updated(self, nbytes: int) -> None:
+        self.received_bytes += nbytes
+        super().buffer_updated(nbytes)
+        if self.received_bytes - self.frames_end_bytes > MESSAGE_LIMIT_BYTES + _FRAME_HEADER_LIMIT_BYTES:
+            self._endpoint.fail(CLOSE_TOO_BIG, f"Messages are limited to {MESSAGE_LIMIT_BYTES} bytes.")
+        elif self.transport.is_close_frame_sent:
+            self._endpoint.fail(CLOSE_PROTOCOL, "")  # picows found a broken rule and has sent its close frame
+
+    def eof_received(self) -> bool:
+        self._endpoint.receive_eof()
+        return False
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        super().connection_lost(exc)
+        self._endpoint.transport_lost()
+
+
+class _Discard(asyncio.BufferedProtocol):
+    """Drops what a peer sends that was told to stop."""
+
+    _scratch: Final = bytearray(64 * 1024)  # written by all, read by none
+
+    def __init__(self, endpoint: FrameReceiver) -> None:
+        self._endpoint = endpoint
+
+    def get_buffer(self, sizehint: int) -> bytearray:
+        return self._scratch
+
+    def buffer_updated(self, nbytes: int) -> None:
+        return None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._endpoint.transport_lost()
+
+
+class PicowsLink(picows.WSListener):
+    """A `FrameLink` by picows; also the listener that picows calls."""
+
+    def __init__(self) -> None:
+        self._endpoint: FrameReceiver | None = None
+        self._protocol: _FrameProtocol | None = None
+        self._frames: picows.WSTransport | None = None
+        self._transport: asyncio.Transport | None = None
+
+    # FrameLink ------------------------------------------------------------------------------------------------
+
+    def start(self, transport: asyncio.Transport, handshake: Handshake, endpoint: FrameReceiver) -> None:
+        if not isinstance(transport, aiofastnet.Transport):
+            raise TypeError(f"expected a transport of aiofastnet, got {type(transport).__name__}")
+        self._endpoint = endpoint
+        self._transport = transport
+        self._protocol = _FrameProtocol(self, handshake, endpoint)
+        transport.set_protocol(self._protocol)
+        self._protocol.connection_made(transport)
+        self._protocol.feed(_request_head(handshake.key))
+        transport.resume_reading()
+
+    def send_text(self, payload: bytes) -> None:
+        assert self._frames is not None, "sent before the start"
+        self._frames.send(picows.WSMsgType.TEXT, payload)
+
+    def send_ping(self) -> None:
+        assert self._frames is not None, "sent before the start"
+        self._frames.send_ping()
+
+    def send_pong(self, payload: bytes) -> None:
+        assert self._frames is not None, "sent before the start"
+        self._frames.send_pong(payload)
+
+    def send_close(self, code: int, reason: str) -> None:
+        assert self._frames is not None, "sent before the start"
+        self._frames.send_close(code, reason)  # type: ignore[arg-type]  # its stub lacks the codes from 3000 on
+
+    def pause_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._transport is not None:
+            self._transport.resume_reading()
+
+    def buffered_bytes(self) -> int:
+        return 0 if self._transport is None else self._transport.get_write_buffer_size()
+
+    def received_bytes(self) -> int:
+        return 0 if self._protocol is None else self._protocol.received_bytes
+
+    def discard_input(self) -> None:
+        if self._transport is not None and self._endpoint is not None:
+            self._transport.set_protocol(_Discard(self._endpoint))
+            self._transport.resume_reading()
+
+    def disconnect(self) -> None:
+        if self._transport is not None:
+            self._transport.close()
+
+    def abort(self) -> None:
+        if self._transport is not None:
+            self._transport.abort()
+
+    # WSListener -----------------------------------------------------------------------------------------------
+
+    def on_ws_connected(self, transport: picows.WSTransport) -> None:
+        self._frames = transport
+
+    def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
+        protocol, endpoint = self._protocol, self._endpoint
+        assert protocol is not None and endpoint is not None, "frames come after the start"
+        protocol.frames_end_bytes = protocol.received_bytes - frame.tail_size
+        if frame.rsv1 or frame.rsv2 or frame.rsv3:
+            endpoint.fail(CLOSE_PROTOCOL, "Reserved bits are set, and no extension was agreed.")
+            return
+        endpoint.receive_frame(int(frame.msg_type), bool(frame.fin), frame.get_payload_as_bytes())  # type: ignore[call-overload]  # an IntEnum, against its stub
+
+    def pause_writing(self) -> None:
+        assert self._endpoint is not None, "called back before the start"
+        self._endpoint.block_writing()
+
+    def resume_writing(self) -> None:
+        assert self._endpoint is not None, "called back before the start"
+        self._endpoint.unblock_writing()
+
+
+def _request_head(key: str) -> bytes:
+    """Return an upgrade request for picows to answer.
+
+    The client's own head was checked before; this one holds nothing of it but the key, so that no credential
+    stays in picows' memory.
+    """
+    lines = (
+        "GET / HTTP/1.1",
+        "Host: localhost",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        f"Sec-WebSocket-Key: {key}",
+        "\r\n",
+    )
+    return "\r\n".join(lines).encode()

@@ -1,0 +1,76 @@
+"""What every test starts from: an environment without anyone's keys or settings, and a known order.
+
+Rings run from fast to slow, so the first failure comes early. Hypothesis is derandomized where
+`VIVAVOCE_TEST_REQUIRE` or `CI` is set, so that a failure there repeats everywhere.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+TESTS = Path(__file__).parent
+KEPT_VARIABLES = {"VIVAVOCE_TEST_REQUIRE"}
+RINGS = (
+    "repository",
+    "audio",
+    "config",
+    "protocol",
+    "dialects",
+    "core",
+    "assets",
+    "store",
+    "engines",
+    "runtime",
+    "observers",
+    "transports",
+    "app",
+    "cli",
+    "e2e",
+)
+
+for variable in [name for name in os.environ if name.startswith(("OPENAI_", "VIVAVOCE_"))]:
+    if variable not in KEPT_VARIABLES:
+        del os.environ[variable]
+
+hypothesis.settings.register_profile("default", deadline=None)
+hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=3000)
+hypothesis.settings.load_profile("ci" if {"CI", "VIVAVOCE_TEST_REQUIRE"} & set(os.environ) else "default")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies in `e2e/` and what hypothesis draws, then sort: fast before slow, inner layers before outer."""
+    for item in items:
+        if _ring(item) == "e2e":
+            item.add_marker(pytest.mark.e2e)
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.properties)
+    items.sort(key=_place)
+
+
+def _place(item: pytest.Item) -> tuple[bool, int]:
+    ring = _ring(item)
+    return item.get_closest_marker("slow") is not None, RINGS.index(ring) if ring in RINGS else len(RINGS)
+
+
+def _ring(item: pytest.Item) -> str:
+    return item.path.relative_to(TESTS).parts[0] if item.path.is_relative_to(TESTS) else ""
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _an_empty_working_folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Run in an empty folder, so that no `.env` of the developer's is read and no file is left in the checkout."""
+    before = Path.cwd()
+    os.chdir(tmp_path_factory.mktemp("cwd"))
+    yield
+    os.chdir(before)
+
+
+@pytest.fixture(autouse=True)
+def _no_settings_leak() -> None:
+    """Fail where an earlier test left a setting or a key in the environment."""
+    leaked = sorted(n for n in os.environ if n.startswith(("OPENAI_", "VIVAVOCE_")) and n not in KEPT_VARIABLES)
+    assert not leaked, f"variables left behind by an earlier test: {leaked}"

@@ -9,7 +9,7 @@ export PYTHON
 PY := .venv/bin/python
 LOCK := uv pip compile --quiet --universal --generate-hashes --no-header --python-version 3.11
 .DEFAULT_GOAL := help
-.PHONY: help setup tools run test test-fast lint format bench fuzz e2e lock wheel clean
+.PHONY: help setup tools run test test-fast lint format docs bench fuzz e2e lock wheel clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' Makefile
@@ -41,6 +41,9 @@ lint: tools ## formatting, ruff, mypy, import layers, size limits, documents, th
 format: tools ## format the Python code and sort its imports
 	@$(PY) -m ruff check --fix --quiet --select I
 	@$(PY) -m ruff format
+
+docs: tools ## write the generated parts of docs/ anew
+	@$(PY) scripts/reference.py
 
 bench: setup ## measure latency, throughput, memory; prints numbers with their bounds
 	@$(PY) -m bench $(ARGS)

@@ -44,7 +44,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def prepare_environment(lock_name: str) -> None:
     """Make `.venv` and install the lock and the project into it."""
-    if not PYTHON.exists():
+    if Path(sys.prefix).resolve() != VENV:  # then scripts/prepare found no usable environment
         run([sys.executable, "-m", "venv", "--clear", VENV], f"making {VENV.name}", "Python could not make .venv")
     if not any(stamp(name) == locked(name) for name in (lock_name, "dev")):  # dev holds all of runtime
         install(lock_file(lock_name))
@@ -68,7 +68,7 @@ def locked(name: str) -> str:
 def install(lock: Path) -> None:
     """Install exactly what `lock` lists, every archive checked against its hash."""
     arguments = ["--require-hashes", "-r", str(lock)]
-    title = f"installing {count_packages(lock)} packages of {lock.relative_to(ROOT)}"
+    title = f"installing the packages of {lock.relative_to(ROOT)}"
     pip_install(arguments, title, "not all packages could be installed; is a package registry reachable for pip?")
 
 
@@ -132,11 +132,6 @@ def digest(paths: Iterable[Path]) -> str:
         if path.is_file() and path.is_relative_to(ROOT):
             total.update(path.read_bytes())
     return total.hexdigest()
-
-
-def count_packages(lock: Path) -> int:
-    """The number of packages that `lock` pins, those of other platforms included."""
-    return sum("==" in line and not line.startswith(" ") for line in lock.read_text().splitlines())
 
 
 def stamp(name: str) -> str | None:

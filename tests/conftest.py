@@ -15,6 +15,7 @@ TESTS = Path(__file__).parent
 KEPT_VARIABLES = {"VIVAVOCE_TEST_REQUIRE"}
 RINGS = (
     "repository",
+    "testing",
     "audio",
     "config",
     "protocol",
@@ -28,6 +29,8 @@ RINGS = (
     "transports",
     "app",
     "cli",
+    "bench",
+    "fuzz",
     "e2e",
 )
 
@@ -42,10 +45,10 @@ hypothesis.settings.load_profile("ci" if {"CI", "VIVAVOCE_TEST_REQUIRE"} & set(o
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in `e2e/` and what hypothesis draws, then sort: fast before slow, inner layers before outer."""
+    """Mark `e2e/`, `fuzz/` and what hypothesis draws; sort fast before slow, inner layers before outer ones."""
     for item in items:
-        if _ring(item) == "e2e":
-            item.add_marker(pytest.mark.e2e)
+        if _ring(item) in ("e2e", "fuzz"):
+            item.add_marker(_ring(item))
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.properties)
     items.sort(key=_place)

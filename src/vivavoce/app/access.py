@@ -15,6 +15,7 @@ from vivavoce.app.errors import HttpError
 
 ANY_ORIGIN: Final = "*"
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
+PROTECTED_PREFIXES: Final = ("/v1", "/openai", "/api", "/metrics")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _SHOWN_CHARACTERS: Final = 100
 
@@ -96,6 +97,11 @@ def preflight_headers() -> dict[str, str]:
         "access-control-allow-headers": _ALLOWED_HEADERS,
         "access-control-max-age": "600",
     }
+
+
+def is_protected(path: str) -> bool:
+    """Tell whether a path needs a credential: the API does, health and the web client do not."""
+    return any(path == prefix or path.startswith(f"{prefix}/") for prefix in PROTECTED_PREFIXES)
 
 
 def parse_authority(text: str) -> Authority | None:

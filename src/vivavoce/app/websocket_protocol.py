@@ -9,7 +9,7 @@ reaches it, until it is gone.
 import asyncio
 import logging
 from collections.abc import Callable
-from typing import Any, Final, assert_never
+from typing import Any, Final, assert_never, cast
 
 import msgspec
 from uvicorn.config import Config
@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 
 from vivavoce.app.errors import HttpError, draining, internal_error, make_request_id
 from vivavoce.app.upgrade import Accept, AcceptAndClose, Decision, UpgradePolicy, UpgradeRequest, decide
+from vivavoce.core.vocabulary import Disconnected
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionHost
 from vivavoce.transports.connection import CLOSE_RESTART, FrameLink
 from vivavoce.transports.endpoint import Endpoint
@@ -51,9 +52,8 @@ class RealtimeWebSocketProtocol(asyncio.Protocol):
         self._head = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport), "uvicorn serves stream sockets"
-        self._transport = transport
-        transport.pause_reading()  # until there is somebody to read for
+        self._transport = cast(asyncio.Transport, transport)  # aiofastnet's is one by shape, not by class
+        self._transport.pause_reading()  # until there is somebody to read for
 
     def data_received(self, data: bytes) -> None:
         self._head = data
@@ -101,7 +101,11 @@ class RealtimeWebSocketProtocol(asyncio.Protocol):
             self._refuse(at_capacity(full), request, transport)
             return
         _log_upgrade(request, 101, None)
-        client.start(session, decision, transport)
+        try:
+            client.start(session, decision, transport)
+        except Exception:
+            session.post(Disconnected())
+            raise
 
     def _refuse(self, error: HttpError, request: UpgradeRequest, transport: asyncio.Transport) -> None:
         _log_upgrade(request, error.status, error.code)

@@ -6,6 +6,7 @@ from vivavoce.core import client_items, hearing
 from vivavoce.core.answering import cancel_response, create_response
 from vivavoce.core.limits import MAX_RESPONSES, MIN_COMMIT_MS, SAMPLES_PER_MS
 from vivavoce.core.planning import check_voice, encoding_of, plan_response
+from vivavoce.core.rules import answer_pending
 from vivavoce.core.state import SessionState
 from vivavoce.protocol import client_events as client
 from vivavoce.protocol.errors import (
@@ -27,7 +28,7 @@ def handle_client_event(state: SessionState, event: client.ClientEvent, now: flo
     """
     match event:
         case client.SessionUpdate(session=patch):
-            _update_session(state, merge(state.session, patch))
+            _update_session(state, merge(state.session, patch), now)
         case client.InputAudioBufferAppend(audio=audio):
             hearing.append_audio(state, audio)
         case client.InputAudioBufferCommit():
@@ -57,17 +58,22 @@ def handle_client_event(state: SessionState, event: client.ClientEvent, now: flo
             assert_never(never)
 
 
-def _update_session(state: SessionState, session: RealtimeSession) -> None:
+def _update_session(state: SessionState, session: RealtimeSession, now: float) -> None:
     check_voice(state, session.audio.output.voice)
     before, after = state.session.audio.input, session.audio.input
-    encoding = encoding_of(after.format)
-    buffer = state.listening.buffer
-    if encoding is not buffer.encoding:
+    if encoding_of(after.format) is not state.listening.buffer.encoding:
         _change_encoding(state, session)
+    if state.responding.pending is not None and not _answers_by_itself(session):
+        answer_pending(state, now)  # the turn ended under the former settings
     if after.turn_detection is None or before.turn_detection is None:
         _switch_detection(state, was_on=before.turn_detection is not None, is_on=after.turn_detection is not None)
     state.session = session
     state.out.send(SessionUpdated(event_id=state.out.event_id(), session=session))
+
+
+def _answers_by_itself(session: RealtimeSession) -> bool:
+    detection = session.audio.input.turn_detection
+    return detection is not None and detection.create_response
 
 
 def _change_encoding(state: SessionState, session: RealtimeSession) -> None:
@@ -101,6 +107,8 @@ def _commit_buffer(state: SessionState, now: float) -> None:
         raise buffer_too_small(buffered_ms)
     if listening.utterance is None:
         hearing.begin_utterance(state, start_sample, is_announced=False)
+    if state.responding.pending is not None:
+        answer_pending(state, now)  # before anything of another turn
     hearing.commit_for_client(state, now)
 
 

@@ -11,7 +11,8 @@ from vivavoce.core.conversation import Conversation, Entry
 from vivavoce.core.input_buffer import bytes_in, samples_in
 from vivavoce.core.limits import MAX_RETRIEVED_AUDIO_BYTES, SAMPLES_PER_MS, TRUNCATE_OVERSHOOT_MS
 from vivavoce.core.planning import encoding_of
-from vivavoce.core.state import SessionState
+from vivavoce.core.state import SessionState, TranscriptSettled
+from vivavoce.core.vocabulary import AbortTranscript
 from vivavoce.protocol.client_events import ConversationItemCreate, ConversationItemTruncate
 from vivavoce.protocol.errors import (
     ClientError,
@@ -96,7 +97,7 @@ def truncate_item(state: SessionState, event: ConversationItemTruncate) -> None:
 
 
 def delete_item(state: SessionState, item_id: str) -> None:
-    """Remove an item; a transcript that is still awaited arrives all the same."""
+    """Remove an item; words of it that are still to come are wanted no more."""
     entry = state.conversation.get(item_id)
     if entry is None:
         raise item_missing_on_delete(item_id)
@@ -109,6 +110,9 @@ def delete_item(state: SessionState, item_id: str) -> None:
     state.conversation.delete(item_id)
     if isinstance(entry.item, FunctionCall):
         state.tools.forget(entry.item.call_id)
+    if state.transcripts.drop(item_id):
+        state.out.put(AbortTranscript(item_id))
+        state.facts.append(TranscriptSettled(item_id, "", None))
     state.out.send(ConversationItemDeleted(event_id=state.out.event_id(), item_id=item_id))
 
 

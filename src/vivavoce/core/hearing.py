@@ -65,12 +65,31 @@ def score_window(state: SessionState, scored: SpeechScored, now: float) -> None:
     onset_windows = ONSET_WINDOWS_AUDIBLE if is_audible else ONSET_WINDOWS
     change = listening.turn.score(scored.end_sample, scored.probability, _turn_settings(state), onset_windows)
     if isinstance(change, TurnStarted):
-        _speech_began(state, change)
+        state.facts.append(SpeechBegan(change.onset_sample))
     _feed_utterance(state, scored.end_sample)
     if isinstance(change, TurnStopped):
         _speech_ended(state, change)
     elif listening.turn.state is Turn.IDLE:
         _follow_silence(state, vad, is_audible)
+
+
+def begin_detected_turn(state: SessionState, onset_sample: int) -> None:
+    """Announce speech and start to transcribe it, with the padding before its onset."""
+    vad = vad_of(state)
+    assert vad is not None, "only a detector hears speech begin"
+    listening = state.listening
+    start_sample = max(listening.buffer.start_sample, onset_sample - vad.prefix_padding_ms * SAMPLES_PER_MS)
+    utterance = begin_utterance(state, start_sample, is_announced=True)
+    listening.idle_since_sample = None
+    listening.idle_prompts = 0
+    state.out.send(
+        InputAudioBufferSpeechStarted(
+            event_id=state.out.event_id(),
+            audio_start_ms=start_sample // SAMPLES_PER_MS,
+            item_id=utterance.item_id,
+        )
+    )
+    _feed_utterance(state, listening.turn.scored_sample)
 
 
 def commit_detected_turn(state: SessionState, end_sample: int, now: float) -> None:
@@ -149,25 +168,6 @@ def _feed_manual_turn(state: SessionState, added: bytes) -> None:
     if utterance is None:
         utterance = begin_utterance(state, state.listening.buffer.start_sample, is_announced=False)
     _feed_utterance(state, state.listening.buffer.end_sample)
-
-
-def _speech_began(state: SessionState, started: TurnStarted) -> None:
-    vad = vad_of(state)
-    assert vad is not None, "only a detector hears speech begin"
-    listening = state.listening
-    prefix_samples = vad.prefix_padding_ms * SAMPLES_PER_MS
-    start_sample = max(listening.buffer.start_sample, started.onset_sample - prefix_samples)
-    utterance = begin_utterance(state, start_sample, is_announced=True)
-    listening.idle_since_sample = None
-    listening.idle_prompts = 0
-    state.out.send(
-        InputAudioBufferSpeechStarted(
-            event_id=state.out.event_id(),
-            audio_start_ms=start_sample // SAMPLES_PER_MS,
-            item_id=utterance.item_id,
-        )
-    )
-    state.facts.append(SpeechBegan())
 
 
 def _speech_ended(state: SessionState, stopped: TurnStopped) -> None:

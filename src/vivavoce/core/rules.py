@@ -1,7 +1,7 @@
 """The joint rules of the machines: what one machine's change asks of the others, run to a fixed point.
 
 - The user begins to speak, with `interrupt_response`: a pending automatic response is dropped, the active response
-  is cancelled, playout is cut and what was heard is estimated.
+  is cancelled, playout is cut and what was heard is estimated. Without it a pending response is created first.
 - The user's turn ends: `speech_stopped`, the commit and the item; the final transcript is asked for.
 - An utterance is committed, with `create_response` and no active response: an automatic response is pending.
 - A transcript is settled: the pending response is created (unless there are no words); waiting ones may begin.
@@ -11,7 +11,7 @@
 from typing import assert_never
 
 from vivavoce.core.answering import begin_when_ready, cancel_response, create_response, fail_response
-from vivavoce.core.hearing import commit_detected_turn, commit_silence, vad_of
+from vivavoce.core.hearing import begin_detected_turn, commit_detected_turn, commit_silence, vad_of
 from vivavoce.core.limits import TRANSCRIPT_WAIT_S
 from vivavoce.core.planning import plan_response
 from vivavoce.core.state import (
@@ -30,8 +30,8 @@ def settle(state: SessionState, now: float) -> None:
     """Act on facts until none is left."""
     while state.facts:
         match state.facts.popleft():
-            case SpeechBegan():
-                _interrupt(state, now)
+            case SpeechBegan(onset_sample=onset_sample):
+                _begin_turn(state, onset_sample, now)
             case SpeechEnded(end_sample=end_sample):
                 commit_detected_turn(state, end_sample, now)
             case UtteranceCommitted() as committed:
@@ -62,12 +62,20 @@ def note_heard(state: SessionState, now: float) -> None:
     state.playout.clear(now)
 
 
-def _interrupt(state: SessionState, now: float) -> None:
+def _begin_turn(state: SessionState, onset_sample: int, now: float) -> None:
     vad = vad_of(state)
-    if vad is None or not vad.interrupt_response:
-        return
+    interrupts = vad is not None and vad.interrupt_response
+    if interrupts:
+        state.responding.pending = None
+    elif state.responding.pending is not None:
+        answer_pending(state, now)  # before anything of another turn
+    begin_detected_turn(state, onset_sample)
+    if interrupts:
+        _interrupt(state, now)
+
+
+def _interrupt(state: SessionState, now: float) -> None:
     responding = state.responding
-    responding.pending = None
     note_heard(state, now)
     if responding.active is not None:
         state.out.put(ClearPlayout(responding.active.id))

@@ -17,7 +17,9 @@ from vivavoce.protocol.session import RealtimeSession
 
 
 class SpeechBegan(msgspec.Struct, frozen=True):
-    """The detector heard the user begin to speak."""
+    """The detector heard the user begin to speak at this sample."""
+
+    onset_sample: int
 
 
 class SpeechEnded(msgspec.Struct, frozen=True):

@@ -4,6 +4,7 @@ The fast path is one typed decode. Only a payload that fails it is read again, w
 API tolerates and to name the client's mistake.
 """
 
+import re
 from collections.abc import Collection
 from typing import Any, Final
 
@@ -25,6 +26,7 @@ _ENCODER: Final = msgspec.json.Encoder()
 _SCHEMA: Final = inspect.type_info(ClientEvent)
 _EVENT_TYPES: Final = supported_tags(_SCHEMA)
 
+_NO_OBJECT: Final = re.compile(r"Expected `object`, got `(\w+)`$")
 _NUL_ESCAPE: Final = "\\u0000"
 _NUL_ESCAPE_BYTES: Final = _NUL_ESCAPE.encode()
 
@@ -82,8 +84,8 @@ def _decode_leniently(payload: bytes | str, failure: Exception) -> ClientEvent:
 def _explained(error: msgspec.ValidationError, failure: Exception, body: Any) -> ClientError:
     if body is not None:
         return explain(error, body, _SCHEMA)
-    if "Expected `object`" in str(error):
-        return errors.unreadable("expected a JSON object")
+    if match := _NO_OBJECT.match(str(error)):
+        return errors.unreadable(f"expected a JSON object, but got {type_name(None, match[1])} instead")
     if isinstance(failure, msgspec.ValidationError) and "out of range" in str(failure):
         return explain(failure, None, _SCHEMA)
     return errors.unreadable("a number is out of range")

@@ -72,8 +72,8 @@ class TurnOrder:
             self._continue_turn(kind, item_id, self._due)
         elif kind == "input_audio_buffer.committed":
             self._open_turn(kind, item_id or "")
-        elif kind.startswith("input_audio_buffer."):
-            self.awaiting_response = None
+        elif kind.startswith("input_audio_buffer.") and kind != "input_audio_buffer.cleared":
+            self.awaiting_response = None  # `cleared` is about audio that was not committed
         if kind == "conversation.item.added" and item_id is not None:
             is_first = item_id not in self._added
             self._findings.expect(is_first, 5, f"conversation.item.added was sent twice for '{item_id}'")

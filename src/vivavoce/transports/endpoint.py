@@ -91,7 +91,7 @@ class Endpoint:
             return
         self._is_paused = False
         self._deliver_held()
-        if self._phase is Phase.OPEN and not self._is_paused:
+        if self._takes_messages():
             self._link.resume_reading()
 
     def close(self, code: int, reason: str) -> None:
@@ -175,10 +175,13 @@ class Endpoint:
 
     def _deliver_held(self) -> None:
         try:
-            while self._held and not self._is_paused and self._phase is Phase.OPEN:
+            while self._held and self._takes_messages():
                 self._deliver(*self._held.popleft())
         except FrameError as fault:  # a close frame was among them
             self.fail(fault.code, fault.reason)
+
+    def _takes_messages(self) -> bool:
+        return self._phase is Phase.OPEN and not self._is_paused
 
     # Closing --------------------------------------------------------------------------------------------------
 

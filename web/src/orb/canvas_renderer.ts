@@ -7,12 +7,22 @@ const OUTLINE_POINTS = 72;
 
 // Where each cloud drifts (frequencies and phases of its path), its size against the ball, and its colour.
 const CLOUDS = [
-  { fx: 0.31, fy: 0.43, px: 0.0, py: 1.3, size: 1.05, colour: 1 },
-  { fx: 0.47, fy: 0.29, px: 2.1, py: 0.4, size: 0.95, colour: 2 },
-  { fx: 0.23, fy: 0.53, px: 4.2, py: 2.6, size: 0.8, colour: 1 },
-  { fx: 0.59, fy: 0.37, px: 1.1, py: 5.1, size: 0.7, colour: 2 },
-  { fx: 0.37, fy: 0.61, px: 3.3, py: 3.9, size: 0.6, colour: 0 },
+  { fx: 0.31, fy: 0.43, px: 0.0, py: 1.3, size: 1.3, colour: 1 },
+  { fx: 0.47, fy: 0.29, px: 2.1, py: 0.4, size: 1.2, colour: 2 },
+  { fx: 0.23, fy: 0.53, px: 4.2, py: 2.6, size: 1.05, colour: 1 },
+  { fx: 0.59, fy: 0.37, px: 1.1, py: 5.1, size: 0.95, colour: 2 },
+  { fx: 0.37, fy: 0.61, px: 3.3, py: 3.9, size: 0.9, colour: 0 },
 ] as const;
+
+const FALLOFF = [0, 0.12, 0.25, 0.4, 0.55, 0.7, 0.85, 1] as const;
+
+/** Adds the stops of a bell curve, so that a cloud has neither a spot in its middle nor an edge. */
+function addSoftStops(fill: CanvasGradient, colour: Rgb, strength: number): void {
+  for (const at of FALLOFF) {
+    const bell = (Math.exp(-4.2 * at * at) - Math.exp(-4.2)) / (1 - Math.exp(-4.2));
+    fill.addColorStop(at, css(colour, strength * bell));
+  }
+}
 
 function css(colour: Rgb, alpha: number): string {
   return `rgba(${colour.map(Math.round).join(',')},${alpha.toFixed(3)})`;
@@ -55,13 +65,10 @@ export class CanvasRenderer implements OrbRenderer {
 
   #halo(frame: Frame, radius: number, level: number): void {
     const [, first] = frame.mood.colours;
-    const strength = frame.mood.glow * (0.34 + 0.4 * level) * (frame.isDark ? 1 : 0.8);
+    const strength = frame.mood.glow * (0.42 + 0.38 * level) * (frame.isDark ? 1 : 0.85);
     const outer = this.#size / 2;
     const glow = this.#pen.createRadialGradient(0, 0, radius * 0.7, 0, 0, outer);
-    glow.addColorStop(0, css(first, strength));
-    glow.addColorStop(0.35, css(first, strength * 0.42));
-    glow.addColorStop(0.7, css(first, strength * 0.09));
-    glow.addColorStop(1, css(first, 0));
+    addSoftStops(glow, first, strength);
     this.#pen.fillStyle = glow;
     this.#pen.fillRect(-outer, -outer, outer * 2, outer * 2);
   }
@@ -73,9 +80,9 @@ export class CanvasRenderer implements OrbRenderer {
     for (let ring = 1; ring < frame.levels.length; ring += 1) {
       const level = (frame.levels[ring] ?? 0) * frame.mood.reach;
       if (level < 0.02) continue;
-      const at = radius * (1.05 + 0.085 * ring + 0.08 * level);
-      this.#outline(at, frame.flowTime + ring * 0.7, 0.012 + 0.028 * level);
-      pen.lineWidth = this.#size * 0.0042 * (1 + level);
+      const at = radius * (1.04 + 0.066 * ring + 0.07 * level);
+      this.#outline(at, frame.flowTime + ring * 0.25, 0.004 + 0.008 * level);
+      pen.lineWidth = this.#size * 0.003 * (1 + 1.4 * level);
       pen.strokeStyle = css(ring % 2 ? first : second, level * (0.62 - 0.09 * ring) * (frame.isDark ? 1 : 1.25));
       pen.stroke();
     }
@@ -85,7 +92,7 @@ export class CanvasRenderer implements OrbRenderer {
     const pen = this.#pen;
     const [light, first, , shadow] = frame.mood.colours;
     pen.save();
-    this.#outline(radius, frame.flowTime * 0.8, 0.006 + 0.03 * level);
+    this.#outline(radius, frame.flowTime * 0.8, 0.004 + 0.014 * level);
     pen.clip();
     const base = pen.createLinearGradient(-radius * 0.6, -radius, radius * 0.6, radius);
     base.addColorStop(0, css(first, 1));
@@ -107,9 +114,7 @@ export class CanvasRenderer implements OrbRenderer {
     const size = radius * cloud.size;
     const colour = colours[cloud.colour];
     const fill = this.#pen.createRadialGradient(x, y, 0, x, y, size);
-    fill.addColorStop(0, css(colour, cloud.colour === 0 ? 0.85 : 0.95));
-    fill.addColorStop(0.5, css(colour, 0.45));
-    fill.addColorStop(1, css(colour, 0));
+    addSoftStops(fill, colour, cloud.colour === 0 ? 0.8 : 0.95);
     this.#pen.fillStyle = fill;
     this.#pen.fillRect(x - size, y - size, size * 2, size * 2);
   }
@@ -125,9 +130,7 @@ export class CanvasRenderer implements OrbRenderer {
     pen.fillStyle = depth;
     pen.fillRect(-edge, -edge, edge * 2, edge * 2);
     const shine = pen.createRadialGradient(-radius * 0.36, -radius * 0.46, 0, -radius * 0.36, -radius * 0.46, radius * 0.72);
-    shine.addColorStop(0, css(light, 0.72));
-    shine.addColorStop(0.4, css(light, 0.2));
-    shine.addColorStop(1, css(light, 0));
+    addSoftStops(shine, light, 0.62);
     pen.fillStyle = shine;
     pen.fillRect(-edge, -edge, edge * 2, edge * 2);
     const rim = pen.createRadialGradient(0, 0, radius * 0.9, 0, 0, radius * 1.02);

@@ -11,6 +11,7 @@ import { WebglRenderer } from './webgl_renderer';
 export interface OrbSource {
   readonly phase: () => Phase;
   readonly levels: () => { readonly input: number; readonly output: number }; // RMS
+  readonly isDark: () => boolean;
 }
 
 const IDLE_FRAME_MS = 1000 / 30;
@@ -29,7 +30,6 @@ export class Orb {
   #trace: number[] = Array.from({ length: RINGS }, () => 0);
   readonly #follower = new LevelFollower();
   readonly #motion = matchMedia('(prefers-reduced-motion: reduce)');
-  readonly #dark = () => getComputedStyle(this.host).colorScheme !== 'light';
   readonly #sizes = new ResizeObserver(() => this.#resize());
 
   constructor(
@@ -121,7 +121,7 @@ export class Orb {
       flowTime: this.#flowTime,
       timeS: now / 1000,
       levels: this.#trace,
-      isDark: this.#dark(),
+      isDark: this.source.isDark(),
     };
   }
 }

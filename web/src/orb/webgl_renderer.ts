@@ -31,7 +31,7 @@ float wave(float a, float t) { return sin(a * 2.0 + t * 1.1) + 0.7 * sin(a * 3.0
 void main() {
   float r = length(at), a = atan(at.y, at.x), level = levels[0] * reach;
   float size = radius * (1.0 + 0.012 * sin(time * 1.4) + 0.1 * level);
-  float edge = size * (1.0 + (0.006 + 0.03 * level) * wave(a, flow * 0.8));
+  float edge = size * (1.0 + (0.004 + 0.014 * level) * wave(a, flow * 0.8));
   float soft = 2.5 * fwidth(r);
   float inside = smoothstep(edge + soft, edge - soft, r);
 
@@ -55,7 +55,7 @@ void main() {
   float rings = 0.0;
   for (int i = 1; i < 6; i++) {
     float k = float(i), heard = levels[i] * reach;
-    float ring = size * (1.05 + 0.085 * k + 0.08 * heard) * (1.0 + (0.012 + 0.028 * heard) * wave(a, flow + k * 0.7));
+    float ring = size * (1.04 + 0.066 * k + 0.07 * heard) * (1.0 + (0.004 + 0.008 * heard) * wave(a, flow + k * 0.25));
     rings += heard * (0.62 - 0.09 * k) * smoothstep(0.013, 0.0, abs(r - ring));
   }
   float tail = mod(time * 2.6 + a, 3.14159) / 3.14159;

@@ -66,16 +66,17 @@ export class VoiceSession {
   }
 
   /** Begins a conversation; call it in a click, so that sound is allowed. */
-  async start(): Promise<void> {
+  async start({ hasMicrophone = true } = {}): Promise<void> {
     this.#dispatch({ type: 'local.problem', problem: null });
     this.#sent.restart();
+    if (hasMicrophone) this.#dispatch({ type: 'local.microphone', microphone: 'asking' });
     this.#client.connect();
     if (!hasWorklets()) {
       this.#dispatch({ type: 'local.microphone', microphone: window.isSecureContext ? 'unsupported' : 'insecure' });
       return;
     }
     await this.#openSound();
-    await this.openMicrophone();
+    if (hasMicrophone) await this.openMicrophone();
   }
 
   /** Ends the conversation; what was said stays on the page. */

@@ -161,7 +161,9 @@ def _hour_at(words: tuple[str, ...], place: int) -> FoundSpan | None:
     minute = number_at(words, number.end) if rest and before[-1:] == ("at",) else None
     if minute is not None and minute.value.denominator == 1 and 0 < minute.value < 60:
         return _of_day(words, int(number.value), int(minute.value), place, minute.end)
-    is_marked = before[-1:] == ("at",) or bool(rest and rest[0] in ("am", "pm", "oclock")) or rest in (("a", "m"), ("p", "m"))
+    is_marked = (
+        before[-1:] == ("at",) or bool(rest and rest[0] in ("am", "pm", "oclock")) or rest in (("a", "m"), ("p", "m"))
+    )
     return _of_day(words, int(number.value), 0, place, number.end) if is_marked else None
 
 
@@ -169,7 +171,11 @@ def _of_day(words: tuple[str, ...], hour: int, minute: int, start: int, end: int
     after = words[end : end + 4]
     if after[:1] == ("oclock",):
         end, after = end + 1, words[end + 1 : end + 5]
-    is_afternoon = after[:1] == ("pm",) or after[:2] == ("p", "m") or after[:3] in (("in", "the", "afternoon"), ("in", "the", "evening"))
+    is_afternoon = (
+        after[:1] == ("pm",)
+        or after[:2] == ("p", "m")
+        or after[:3] in (("in", "the", "afternoon"), ("in", "the", "evening"))
+    )
     is_morning = after[:1] == ("am",) or after[:2] == ("a", "m") or after[:3] == ("in", "the", "morning")
     if is_afternoon and hour < 12:
         hour += 12

@@ -14,8 +14,24 @@ from vivavoce.engines.llm.understand import has_phrase, line_of, tail, words_aft
 
 MAX_READ: Final = 500  # of the user's latest messages, and as many of the first: facts in between are forgotten
 ASKED_NAME: Final = "What should I call you?"
-_CUES: Final = ("name", "call me", "i am", "i'm", "im ", "live", "from", "like", "love", "enjoy", "my", "remember", "hate")
-_END: Final = frozenset("and but because so what who where when how do can could please which then now is right".split())
+_CUES: Final = (
+    "name",
+    "call me",
+    "i am",
+    "i'm",
+    "im ",
+    "live",
+    "from",
+    "like",
+    "love",
+    "enjoy",
+    "my",
+    "remember",
+    "hate",
+)
+_END: Final = frozenset(
+    "and but because so what who where when how do can could please which then now is right".split()
+)
 MAX_FACT_WORDS: Final = 8
 
 
@@ -145,7 +161,9 @@ def _owned_facts(line: str) -> dict[str, str]:
 
 
 def _name_in(words: tuple[str, ...], line: str, original: str, was_asked: bool) -> str:
-    told = words_after(line, "my name is", "my name was", "you can call me", "please call me", "people call me", "call me")
+    told = words_after(
+        line, "my name is", "my name was", "you can call me", "please call me", "people call me", "call me"
+    )
     if told is not None and not has_phrase(line, "do not call me", "never call me"):
         return name_at_start(tuple(told.split()), original) if told else ""
     said = words_after(line, "i am", "this is")

@@ -149,7 +149,9 @@ def _address(text: str) -> str:
     return written if word.lower() not in ("by", "as", "in", "with", "the", "politely", "formally", "when") else ""
 
 
-_WISHED: Final = r"[^.\n\"“']{0,40}?[:,]?\s*(?:[\"“]([^\"”\n]{1,300})[\"”]|'([^\n]{1,300}?)'(?!\w)|([^\n\"“.!?]{1,200}[.!?]?))"
+_WISHED: Final = (
+    r"[^.\n\"“']{0,40}?[:,]?\s*(?:[\"“]([^\"”\n]{1,300})[\"”]|'([^\n]{1,300}?)'(?!\w)|([^\n\"“.!?]{1,200}[.!?]?))"
+)
 _OPENING: Final = re.compile(
     r"\b(?:(?:greet|welcome)(?:\s+(?:the\s+)?(?:user|caller|customer|them|everyone|people|guest))?\s+(?:with|by saying)|"
     r"(?:start|begin|open)(?:\s+the\s+(?:conversation|call|session))?\s+(?:by saying|with saying|with the words|with the phrase|with)|"

@@ -35,7 +35,7 @@ STABLE_AFTER: Final = 3  # partials in a row that share a prefix
 # Cepstral means that the decoder subtracts until it knows the speaker. Its own start value (40, 3, -1) costs 10 points
 # of word error rate on the human test clips; these are rounded means of close-talk speech at usual levels.
 PRIOR_MEANS: Final = (46.0, 1.5, -1.0, 3.0, -4.0, 0.5, -3.0, -2.0, -3.0, 0.0, -2.0, 0.0, 0.0)
-PRIOR_FRAMES: Final = 20  # the weight of the prior against the utterance's own frames
+PRIOR_FRAMES: Final = 40  # the weight of the prior against the utterance's own frames
 REESTIMATE_BYTES: Final = (int(0.8 * RATE_HZ) * 2, int(1.6 * RATE_HZ) * 2)
 LIVE_WINDOW_FRAMES: Final = 500  # the weight that the decoder itself gives to the means it was set to (CMN_WIN)
 VARIANT: Final = re.compile(r"\(\d+\)$")
@@ -93,7 +93,7 @@ class Recogniser:
 
         # fwdflat and bestpath are second passes: 100 and 10 ms at the end of an utterance, no gain in accuracy here.
         self._decoder: Any = Decoder(fwdflat=False, bestpath=False, lw=6.5, loglevel="FATAL")  # untyped library
-        self._means = PRIOR_MEANS
+        self._means: tuple[float, ...] = PRIOR_MEANS
         self._audio = bytearray()  # of this utterance until its means are settled
         self._recent: list[list[str]] = []
         self._stable: list[str] = []

@@ -4,7 +4,7 @@ Flite starts and ends a clause with 0.1 to 0.3 s of silence. What is delivered s
 ends a chosen time after the last word, both faded, so that clauses can follow each other.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -51,7 +51,7 @@ class ClauseAudio:
         """Learn where the words lie in the sound that follows."""
         self._end = self._place(timeline.speech_end_s) + self._tail_samples
         spans = [(self._place(start_s), self._place(end_s)) for start_s, end_s in timeline.spans]
-        self._words = [(piece.text, span) for piece, span in zip(self._clause, _piece_spans(self._clause, spans))]
+        self._words = list(zip((piece.text for piece in self._clause), _piece_spans(self._clause, spans), strict=True))
 
     def feed(self, pcm: bytes) -> SpeechChunk | None:
         """Take Flite's sound, pcm16le, mono, 16 kHz; return what can be delivered of it.

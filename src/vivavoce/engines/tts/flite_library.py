@@ -175,9 +175,11 @@ def _ordered(spans: list[tuple[float, float]]) -> tuple[tuple[float, float], ...
 
 
 def _declare(library: ctypes.CDLL, signatures: Signatures) -> Functions:
-    functions = {name: library[name] for name in signatures}
+    functions: Functions = {}
     for name, (result, arguments) in signatures.items():
-        functions[name].restype, functions[name].argtypes = result, arguments
+        function = library[name]
+        function.restype, function.argtypes = result, arguments
+        functions[name] = function
     return functions
 
 

@@ -159,7 +159,8 @@ def _timed_phones(printed: str) -> list[TimedPhone]:
 
 def _read_wave(path: Path) -> bytes:
     with wave.open(str(path)) as file:
-        return file.readframes(file.getnframes())
+        pcm: bytes = file.readframes(file.getnframes())  # the standard library's stubs say Any
+    return pcm
 
 
 def _load(engine: "wasmtime.Engine", path: Path) -> "wasmtime.Module":

@@ -1,7 +1,7 @@
 """What a thread makes, as an asynchronous iterator."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncGenerator, Callable
 from concurrent.futures import Executor
 from typing import TypeVar
 
@@ -9,7 +9,7 @@ T = TypeVar("T")
 Deliver = Callable[[T], bool]
 
 
-async def stream_from_thread(executor: Executor, produce: Callable[[Deliver[T]], None]) -> AsyncIterator[T]:
+async def stream_from_thread(executor: Executor, produce: Callable[[Deliver[T]], None]) -> AsyncGenerator[T, None]:
     """Run `produce` in the executor and yield what it delivers, in order, then raise what it raised.
 
     `produce` is told by the result of `deliver`, False, when nobody wants more; it then should return soon. Closing

@@ -21,7 +21,11 @@ def _time(turn: Turn) -> str | None:
                 "the time now"):  # fmt: skip
         return f"It is {spoken_time(turn.now)}."
     is_short = len(turn.words) <= 5 and turn.has("time", "clock") and turn.has(*_ASKING)
-    return f"It is {spoken_time(turn.now)}." if is_short and not turn.has("last time", "first time", "a good time") else None
+    return (
+        f"It is {spoken_time(turn.now)}."
+        if is_short and not turn.has("last time", "first time", "a good time")
+        else None
+    )
 
 
 def spoken_time(now: datetime) -> str:

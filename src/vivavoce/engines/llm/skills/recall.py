@@ -97,7 +97,11 @@ def _note(turn: Turn) -> str | None:
     if turn.has("asked you to remember", "ask you to remember", "told you to remember", "want you to remember",
                 "should you remember", "tell you to remember") and turn.has("what"):  # fmt: skip
         note = turn.memory.facts.get("note")
-        return f"You asked me to remember that {swap_person(note)}." if note else "You did not ask me to remember anything."
+        return (
+            f"You asked me to remember that {swap_person(note)}."
+            if note
+            else "You did not ask me to remember anything."
+        )
     return None
 
 
@@ -105,9 +109,15 @@ def _facts(turn: Turn) -> str | None:
     facts = turn.memory.facts
     if turn.has("is my name", "my name is what", "am i called", "do you know my name", "know my name", "remember my name",
                 "who am i", "who i am", "what my name is") and not facts_just_told(turn):  # fmt: skip
-        return f"Your name is {facts['name']}." if "name" in facts else f"You have not told me your name yet. {ASKED_NAME}"
+        return (
+            f"Your name is {facts['name']}." if "name" in facts else f"You have not told me your name yet. {ASKED_NAME}"
+        )
     if turn.has("where do i live", "where i live", "where am i from", "do i live", "i come from") and turn.has("where"):
-        return f"You told me you are from or live in {facts['place']}." if "place" in facts else "You have not told me where you live."
+        return (
+            f"You told me you are from or live in {facts['place']}."
+            if "place" in facts
+            else "You have not told me where you live."
+        )
     if turn.has("what do i like", "what i like", "what do i love", "do i enjoy", "i like to do"):
         return f"You like {swap_person(facts['like'])}." if "like" in facts else "You have not told me what you like."
     if turn.has("do i not like", "do i hate", "do i dislike"):
@@ -151,7 +161,9 @@ def _summary(turn: Turn) -> str | None:
     if not said:
         return "We have not talked about anything yet."
     topics = topics_of(said)
-    about = f" about {', '.join(topics[:-1]) + ' and ' + topics[-1] if len(topics) > 1 else topics[0]}" if topics else ""
+    about = (
+        f" about {', '.join(topics[:-1]) + ' and ' + topics[-1] if len(topics) > 1 else topics[0]}" if topics else ""
+    )
     called = _called_tools(turn)
     return f"You said {len(said)} thing{'' if len(said) == 1 else 's'}. We talked{about}. The last thing was: {quoted(said[-1])}.{called}"
 

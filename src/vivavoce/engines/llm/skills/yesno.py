@@ -6,7 +6,11 @@ from vivavoce.engines.llm.turn import Turn
 
 _YES: Final = frozenset("yes yeah yep yup sure okay please definitely absolutely certainly correct right true".split())
 _NO: Final = frozenset("no nope nah not never".split())
-_WITH: Final = _YES | _NO | frozenset("i do of course go ahead would like to thanks thank you really at all course do it am that is".split())
+_WITH: Final = (
+    _YES
+    | _NO
+    | frozenset("i do of course go ahead would like to thanks thank you really at all course do it am that is".split())
+)
 
 # What a yes to these questions asks for.
 ANOTHER_JOKE: Final = "Would you like another joke?"

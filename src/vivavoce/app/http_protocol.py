@@ -1,0 +1,79 @@
+"""uvicorn's HTTP/1.1 protocol with the bounds it lacks: on the time and the size of a request head.
+
+Stock uvicorn keeps a silent or half-sent request open without end and collects headers without limit.
+"""
+
+import asyncio
+from typing import Any, Final
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from vivavoce.app.errors import HttpError, make_request_id
+
+HEAD_LIMIT_BYTES: Final = 64 * 1024
+HEAD_DEADLINE_S: Final = 10.0
+
+
+class BoundedHttpProtocol(HttpToolsProtocol):
+    """Closes a connection whose next request head is not complete in time, or is too long."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._head_deadline: asyncio.TimerHandle | None = None
+        self._head_bytes = 0
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
+        super().connection_made(transport)
+        self._expect_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget_head()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        self._head_bytes += len(data)
+        super().data_received(data)
+        if self._head_deadline is not None and self._head_bytes > HEAD_LIMIT_BYTES:
+            self._refuse(HttpError(status=431, message=f"Request heads are limited to {HEAD_LIMIT_BYTES} bytes."))
+
+    def on_headers_complete(self) -> None:
+        self._forget_head()
+        super().on_headers_complete()
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if not self.transport.is_closing() and not self.pipeline:
+            self._expect_head()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(HttpError(status=400, message=msg))
+
+    def _expect_head(self) -> None:
+        self._forget_head()
+        self._head_deadline = self.loop.call_later(HEAD_DEADLINE_S, self._give_up)
+
+    def _forget_head(self) -> None:
+        self._head_bytes = 0
+        if self._head_deadline is not None:
+            self._head_deadline.cancel()
+            self._head_deadline = None
+
+    def _give_up(self) -> None:
+        if self._head_bytes == 0:
+            self.transport.close()
+        else:
+            self._refuse(HttpError(status=408, message=f"No whole request came within {HEAD_DEADLINE_S:g} seconds."))
+
+    def _refuse(self, error: HttpError) -> None:
+        self._forget_head()
+        if not self.transport.is_closing():
+            self.transport.write(error.answer(make_request_id()))
+            self.transport.close()

@@ -1,0 +1,219 @@
+"""The server: its settings, the application put together, and its life from listening to drained."""
+
+import asyncio
+import contextlib
+import functools
+import ipaddress
+import math
+import signal
+import socket
+import threading
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, Final
+
+import aiofastnet
+import msgspec
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from vivavoce.app.access import access_policy
+from vivavoce.app.authentication import KeyRing
+from vivavoce.app.gate import RequestGate
+from vivavoce.app.http import Readiness, build_http
+from vivavoce.app.http_protocol import BoundedHttpProtocol
+from vivavoce.app.models import ModelCatalogue
+from vivavoce.app.upgrade import UpgradePolicy
+from vivavoce.app.websocket_protocol import RealtimeClient, RealtimeEndpoint, RealtimeWebSocketProtocol, RefusedClient
+from vivavoce.protocol.codec import decode_client_event
+from vivavoce.runtime.sink import SessionHost
+from vivavoce.transports.connection import LINGER_S, FrameLink
+from vivavoce.transports.parsing import Decode, MessageParser
+from vivavoce.transports.picows_connection import PicowsLink
+from vivavoce.transports.websockets_connection import WebsocketsLink
+
+BACKLOG: Final = 1024
+_STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
+_LINKS: Final[dict[str, Callable[[], FrameLink]]] = {"picows": PicowsLink, "websockets": WebsocketsLink}
+
+
+class AppSettings(msgspec.Struct, frozen=True):
+    """How to serve. Made only with values that hold together.
+
+    Raises:
+        ValueError: an open address without a key, an unknown WebSocket backend, a name or origin that cannot match.
+    """
+
+    host: str = "127.0.0.1"
+    port: int = 8040  # 0: any free port
+    api_keys: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    host_names: tuple[str, ...] = ()
+    is_insecure: bool = False  # serve an open address without a key; Host and Origin are checked all the same
+    web_dir: Path | None = None
+    drain_s: float = 10.0
+    websocket_backend: str = "picows"
+
+    def __post_init__(self) -> None:
+        if not self.api_keys and not self.is_insecure and not is_loopback(self.host):
+            raise ValueError(f"serving on {self.host} needs an API key, or an explicit --insecure")
+        if any(not key or key.strip() != key for key in self.api_keys):
+            raise ValueError("expected API keys without surrounding white space, got an empty or padded one")
+        if self.websocket_backend not in _LINKS:
+            raise ValueError(f"expected a WebSocket backend of {sorted(_LINKS)}, got {self.websocket_backend!r}")
+        access_policy(self.host_names, self.allowed_origins, has_keys=bool(self.api_keys))
+
+
+def _tell_nobody(host: str, port: int) -> None:
+    """Ignore where the server listens."""
+
+
+class Lifecycle:
+    """Whether the server is on its way out."""
+
+    def __init__(self) -> None:
+        self.is_draining = False
+
+
+class App(msgspec.Struct, frozen=True):
+    """A server's parts, put together by `build_app`."""
+
+    http: ASGIApp
+    realtime: RealtimeEndpoint
+    lifecycle: Lifecycle
+
+
+def is_loopback(host: str) -> bool:
+    """Tell whether only this machine can reach an address; a name other than localhost is taken to be open."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
+
+
+def build_app(
+    settings: AppSettings,
+    host: SessionHost,
+    models: ModelCatalogue,
+    readiness: Readiness,
+    *,
+    decode: Decode = decode_client_event,
+) -> App:
+    """Return the application that serves sessions of `host` as the settings say."""
+    lifecycle = Lifecycle()
+    keys = KeyRing(settings.api_keys)
+    names = (*settings.host_names, settings.host)
+    access = access_policy(names, settings.allowed_origins, has_keys=keys.has_keys)
+    routes = build_http(models, readiness, lambda: lifecycle.is_draining, settings.web_dir)
+    realtime = RealtimeEndpoint(
+        policy=UpgradePolicy(access, keys, models),
+        host=host,
+        parser=MessageParser(decode),
+        make_link=_LINKS[settings.websocket_backend],
+        is_draining=lambda: lifecycle.is_draining,
+        drain_s=settings.drain_s,
+    )
+    return App(RequestGate(routes, access, keys), realtime, lifecycle)
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server with our signals and our drain.
+
+    Stock uvicorn raises the signal again after a clean shutdown, so the process would not exit with 0.
+    """
+
+    def __init__(self, settings: AppSettings, app: App) -> None:
+        super().__init__(_uvicorn_config(settings, app))
+        self._settings = settings
+        self._app = app
+        self._started: Callable[[str, int], None] = _tell_nobody
+
+    async def run_until_stopped(self, started: Callable[[str, int], None] = _tell_nobody) -> None:
+        """As `serve`."""
+        aiofastnet.patch_loop(asyncio.get_running_loop())  # picows must not write to a native uvloop transport
+        self._started = started
+        with contextlib.closing(listen(self._settings.host, self._settings.port)) as listener:
+            try:
+                await self.serve(sockets=[listener])
+            finally:
+                self._app.realtime.parser.close()
+
+    def request_stop(self) -> None:
+        """Drain and stop; asked for a second time, drop what is left."""
+        if not self.should_exit:
+            self.should_exit = True
+            return
+        self.force_exit = True
+        for connection in tuple(self.server_state.connections):
+            if isinstance(connection, RealtimeClient | RefusedClient):
+                connection.abort()
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if sockets and not self.should_exit:
+            self._started(*sockets[0].getsockname()[:2])
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._app.lifecycle.is_draining = True
+        await super().shutdown(sockets)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Handle the stop signals on the loop, where the process is on its main thread."""
+        loop = asyncio.get_running_loop()
+        is_main = threading.current_thread() is threading.main_thread()
+        signals = _STOP_SIGNALS if is_main else ()
+        for number in signals:
+            loop.add_signal_handler(number, self.request_stop)
+        try:
+            yield
+        finally:
+            for number in signals:
+                loop.remove_signal_handler(number)
+
+
+async def serve(settings: AppSettings, app: App, *, started: Callable[[str, int], None] = _tell_nobody) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and return; a second signal drops what is left.
+
+    Run it on a loop of `new_event_loop`; on another it works, slower.
+
+    Args:
+        started: called with the address and the port once connections are accepted.
+
+    Raises:
+        OSError: the address cannot be listened on.
+    """
+    await Server(settings, app).run_until_stopped(started)
+
+
+def new_event_loop() -> asyncio.AbstractEventLoop:
+    """Return the event loop that the server is measured on, for `asyncio.Runner(loop_factory=...)`."""
+    return uvloop.new_event_loop()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening TCP socket.
+
+    Raises:
+        OSError: the name is unknown, the port is taken, or it is not allowed.
+    """
+    family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+    return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+
+
+def _uvicorn_config(settings: AppSettings, app: App) -> uvicorn.Config:
+    websocket: Any = functools.partial(RealtimeWebSocketProtocol, app.realtime)  # uvicorn only calls it
+    return uvicorn.Config(
+        app.http,
+        http=BoundedHttpProtocol,
+        ws=websocket,
+        lifespan="off",
+        interface="asgi3",
+        log_config=None,
+        access_log=False,  # its lines hold query strings
+        server_header=False,
+        proxy_headers=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=math.ceil(settings.drain_s + LINGER_S + 1),
+    )

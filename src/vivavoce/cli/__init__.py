@@ -1,0 +1,144 @@
+"""The command line. Each command imports what it needs when it runs, so that `--help` is quick."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
+assets_app = typer.Typer(no_args_is_help=True, help="Model files: list, fetch, verify.")
+config_app = typer.Typer(no_args_is_help=True, help="The effective configuration.")
+app.add_typer(assets_app, name="assets")
+app.add_typer(config_app, name="config")
+
+ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration file (TOML).")]
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+def main() -> None:
+    """Run the command line of this process."""
+    app(prog_name="vivavoce")
+
+
+@app.callback()
+def _vivavoce() -> None:
+    """A self-hosted realtime voice server that speaks the OpenAI Realtime API."""
+
+
+@app.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    data_dir: Annotated[Path | None, typer.Option(help="Folder for what the server keeps.")] = None,
+    config: ConfigOption = None,
+    engine: Annotated[str | None, typer.Option(help="Default pipeline: embedded or scripted.")] = None,
+    insecure: Annotated[bool, typer.Option("--insecure", help="Serve other machines without any key.")] = False,
+    open_page: Annotated[bool, typer.Option("--open", help="Open the voice page in a browser.")] = False,
+) -> None:
+    """Run the server until it is told to stop."""
+    from vivavoce.cli.serve import run_serve
+
+    flags = {
+        "server.host": host,
+        "server.port": port,
+        "server.insecure": insecure or None,
+        "engines.default": engine,
+        "data_dir": None if data_dir is None else str(data_dir),
+    }
+    run_serve(flags, config, open_page=open_page)
+
+
+@app.command()
+def talk(
+    url: Annotated[str | None, typer.Option(help="Server to talk to; without it one runs in this process.")] = None,
+    text: Annotated[
+        bool, typer.Option("--text", help="Write instead of speak; one line of input is one turn.")
+    ] = False,
+    wav: Annotated[Path | None, typer.Option(help="Say what this recording says.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Write the assistant's voice to this WAV file.")] = None,
+    stereo: Annotated[
+        bool, typer.Option("--stereo", help="Write both voices: left the user, right the assistant.")
+    ] = False,
+    fast: Annotated[
+        bool, typer.Option("--fast", help="Speak the recording at full speed instead of real time.")
+    ] = False,
+    model: Annotated[str | None, typer.Option(help="Model to ask for.")] = None,
+    voice: Annotated[str | None, typer.Option(help="Voice of the assistant.")] = None,
+    instructions: Annotated[str | None, typer.Option(help="Instructions of the assistant.")] = None,
+    api_key: Annotated[
+        str | None, typer.Option(envvar="VIVAVOCE_TALK_KEY", help="Key for the server at --url.")
+    ] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Hold a conversation in the terminal: with --wav spoken, else written."""
+    from vivavoce.cli.talk import TalkRequest, run_talk
+
+    if wav is not None and text:
+        raise typer.BadParameter("--text and --wav exclude each other")
+    if wav is None and (fast or stereo):
+        raise typer.BadParameter("--fast and --stereo need --wav")
+    if stereo and out is None:
+        raise typer.BadParameter("--stereo needs --out")
+    request = TalkRequest(
+        url=url,
+        wav=wav,
+        out=out,
+        is_stereo=stereo,
+        is_fast=fast,
+        model=model,
+        voice=voice,
+        instructions=instructions,
+        api_key=api_key,
+    )
+    run_talk(request, config)
+
+
+@app.command()
+def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Test this installation, offline; the exit code is the number of failures."""
+    from vivavoce.cli.doctor import run_doctor
+
+    run_doctor(config, as_json=as_json)
+
+
+@app.command()
+def version() -> None:
+    """Print the version."""
+    from importlib.metadata import version
+
+    typer.echo(f"vivavoce {version('vivavoce')}")
+
+
+@config_app.command("show")
+def config_show(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Print every effective value with its source; secrets are masked."""
+    from vivavoce.cli.show import run_config_show
+
+    run_config_show(config, as_json=as_json)
+
+
+@assets_app.command("list")
+def assets_list(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the model files and whether they are installed."""
+    from vivavoce.cli.assets import run_list
+
+    run_list(config, as_json=as_json, is_thorough=False)
+
+
+@assets_app.command("verify")
+def assets_verify(config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """Check the installed model files by their sha256; exit code 1 if one is missing or damaged."""
+    from vivavoce.cli.assets import run_list
+
+    run_list(config, as_json=as_json, is_thorough=True)
+
+
+@assets_app.command("fetch")
+def assets_fetch(
+    names: Annotated[list[str] | None, typer.Argument(help="Names from `assets list`; all without any.")] = None,
+    config: ConfigOption = None,
+) -> None:
+    """Install model files; those that are there and intact stay."""
+    from vivavoce.cli.assets import run_fetch
+
+    run_fetch(names or [], config)

@@ -1,0 +1,124 @@
+"""What can be configured: one frozen model per section of the file. Values come from `load.py`, never from here.
+
+Every field is required, so that the default values stand in one place, `defaults.toml`.
+"""
+
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, model_validator
+from pydantic_settings import NoDecode, SettingsConfigDict
+
+EngineName = Literal["embedded", "scripted"]
+
+
+def _split_list(value: object) -> object:
+    """A list in an environment variable is written with commas: `a, b`."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
+
+
+def _expand_home(path: Path | None) -> Path | None:
+    return path.expanduser() if path is not None else None
+
+
+def _absent_if_empty(value: object) -> object:
+    return None if value == "" else value
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_list)]
+OptionalPath = Annotated[Path | None, BeforeValidator(_absent_if_empty), AfterValidator(_expand_home)]
+
+
+class Section(BaseModel):
+    """What all sections share: they are frozen and know no other keys."""
+
+    # Settings' own kind of configuration, so that `load.py` can read the environment through the same fields.
+    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
+    )
+
+
+class Server(Section):
+    """Where the server listens, whom it admits, and how much it takes on."""
+
+    host: str = Field(min_length=1, description="Address to listen on; any but loopback needs keys or `insecure`.")
+    port: int = Field(ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    insecure: bool = Field(description="Allow an address other than loopback without any key.")
+    allowed_origins: Names = Field(description="Origins of web pages elsewhere that may use this server.")
+    host_names: Names = Field(description="Names in `Host` that this server answers to besides its address.")
+    api_keys: Secrets = Field(description="Keys that are accepted; none on loopback: any key is accepted.")
+    max_sessions: int = Field(ge=1, description="Sessions at once.")
+    max_sessions_per_key: int = Field(ge=1, description="Sessions at once per key.")
+    drain_s: float = Field(ge=0, le=3600, description="Seconds that running sessions get to end at shutdown.")
+    session_lifetime_min: float = Field(ge=0, description="Minutes after which a session ends; 0 is unlimited.")
+
+
+class Engines(Section):
+    """Which engines stand behind the wire."""
+
+    default: EngineName = Field(description="Pipeline for models that the model table does not name.")
+    detector: Literal["silero"] = Field(description="Voice detection of the embedded pipeline.")
+    transcriber: Literal["pocketsphinx"] = Field(description="Speech recognition of the embedded pipeline.")
+    generator: Literal["embedded"] = Field(description="Responder of the embedded pipeline.")
+    synthesizer: Literal["flite"] = Field(description="Speech synthesis of the embedded pipeline.")
+    transcriber_workers: int = Field(ge=1, le=64, description="Recogniser processes that stay.")
+    transcriber_workers_max: int = Field(ge=1, le=64, description="Recogniser processes under load.")
+
+    @model_validator(mode="after")
+    def _keeps_no_more_than_the_most(self) -> Self:
+        if self.transcriber_workers > self.transcriber_workers_max:
+            raise ValueError(f"transcriber_workers {self.transcriber_workers} is more than transcriber_workers_max")
+        return self
+
+
+class Models(Section):
+    """Which model names exist and what serves them."""
+
+    strict: bool = Field(description="Refuse model names that the table does not hold (`model_not_found`).")
+    table: dict[str, EngineName] = Field(min_length=1, description="Model name to pipeline.")
+
+
+class Scripted(Section):
+    """The deterministic engine."""
+
+    script: OptionalPath = Field(description="Script file (TOML or JSON); empty for the built-in one.")
+
+
+class SessionDefaults(Section):
+    """What a session starts with until the client changes it."""
+
+    voice: str = Field(min_length=1, description="Voice of the assistant.")
+    instructions: str = Field(max_length=1_048_576, description="Instructions of the assistant.")
+
+
+class Hosted(Section):
+    """Credentials and names for hosted engines; read so that nothing else asks for them, spent by nothing here."""
+
+    api_key: SecretStr = Field(description="`OPENAI_API_KEY`; a credential alone never makes a request.")
+    realtime_model: str = Field(description="`OPENAI_REALTIME_MODEL`.")
+    transcription_model: str = Field(description="`OPENAI_TRANSCRIPTION_MODEL`.")
+
+
+class Configuration(Section):
+    """The whole configuration."""
+
+    server: Server
+    engines: Engines
+    models: Models
+    scripted: Scripted
+    session: SessionDefaults
+    hosted: Hosted
+    data_dir: OptionalPath = Field(description="Folder for what the server keeps; empty: the user's data folder.")
+    assets_dir: OptionalPath = Field(description="Folder for model files; empty: the user's cache folder.")
+
+    @model_validator(mode="after")
+    def _serves_the_default(self) -> Self:
+        if self.engines.default not in self.models.table.values():
+            raise ValueError(f"no model in models.table uses engines.default {self.engines.default!r}")
+        return self
+
+    @property
+    def default_model(self) -> str:
+        """The first model of the table that the default pipeline serves."""
+        return next(name for name, engine in self.models.table.items() if engine == self.engines.default)

@@ -1,0 +1,63 @@
+"""The last resort: gives the user's own words back with a question, or says what it cannot answer."""
+
+from typing import Final
+
+from vivavoce.engines.llm.skills.identity import WHAT_I_AM
+from vivavoce.engines.llm.skills.yesno import WHAT_I_CAN_DO
+from vivavoce.engines.llm.turn import Turn
+from vivavoce.engines.llm.understand import content_words, swap_person
+
+_MAX_REFLECTED_WORDS: Final = 14
+_FOLLOW_UPS: Final = (
+    "What was that like?", "Tell me more about that.", "Why is that important to you?", "How did that come about?", "What happened then?",
+)  # fmt: skip
+_CUED: Final = (
+    (("i want", "i would like", "i wish", "i hope", "i need"), "What would that change for you?"),
+    (("i think", "i believe", "in my opinion"), "What makes you think so?"),
+    (("i will", "i am going to", "i plan", "tomorrow", "next week", "we will"), "Are you looking forward to it?"),
+    (("because",), "That makes sense. Is there more to it?"),
+    (("i work", "my job", "i am working"), "What do you like about your work?"),
+    (("my mother", "my father", "my wife", "my husband", "my son", "my daughter", "my family", "my brother", "my sister", "my friend"),
+     "Tell me more about them."),
+    (("yesterday", "last week", "last year", "i was", "i went", "we went", "i saw", "i had"), "How was that?"),
+)  # fmt: skip
+
+
+def answer(turn: Turn) -> str | None:
+    return _unknown(turn) if _asks_something(turn) else _reflected(turn)
+
+
+def _asks_something(turn: Turn) -> bool:
+    wishes = turn.starts("tell me", "explain", "describe", "give me", "show me", "let us", "please", "write", "make", "define", "find",
+                         "do", "play", "open", "close", "start", "turn", "set", "put", "go to", "call", "send", "read")  # fmt: skip
+    return wishes or (turn.is_question and len(turn.words) > 1)
+
+
+def _unknown(turn: Turn) -> str:
+    topics = content_words(turn.words)
+    about = f"about {' '.join(topics[-2:])}" if topics else "that"
+    if turn.memory.said_before(WHAT_I_AM.split(",")[0]):
+        return (
+            f"I do not know {about}. {WHAT_I_CAN_DO}"
+            if about == "that"
+            else f"I do not know anything {about}. {WHAT_I_CAN_DO}"
+        )
+    known = "I have no answer to that" if about == "that" else f"I know nothing {about}"
+    return f"{known}: I am {WHAT_I_AM}. {WHAT_I_CAN_DO}"
+
+
+def _reflected(turn: Turn) -> str:
+    follow_up = next((question for cues, question in _CUED if turn.has(*cues)), None)
+    follow_up = follow_up or _FOLLOW_UPS[len(turn.memory.user_texts) % len(_FOLLOW_UPS)]
+    words = [word for word in turn.words if word not in ("um", "uh", "well", "so", "and", "but", "yes", "oh")] or list(
+        turn.words
+    )
+    if len(words) == 1:
+        return f"{words[0].capitalize()}. What about it?"
+    if len(words) > _MAX_REFLECTED_WORDS:
+        topics = content_words(turn.words)
+        about = topics[-1] if topics else "that"
+        return f"You told me a lot about {about}. {follow_up}"
+    echoed = swap_person(" ".join(words))
+    said = f"{echoed[:1].upper()}{echoed[1:]}" if turn.line.startswith((" i ", " my ", " we ")) else f"You say {echoed}"
+    return f"{said}. {follow_up}"

@@ -1,0 +1,104 @@
+"""Which function does an utterance ask for? By the overlap of its words with the function's own.
+
+A hit in the name counts most, by the share of the name that was said; then the options and names of parameters,
+then the description. A function that changes something is never called unless its own verb was said.
+"""
+
+import functools
+from typing import Final
+
+from vivavoce.core.requests import FunctionSpec
+from vivavoce.engines.llm.schemas import is_json_object, name_words, options_of, properties_of, resolved
+from vivavoce.engines.llm.understand import STOP_WORDS, stem, words_of
+
+THRESHOLD: Final = 2.5
+_NAME_WEIGHT, _OPTION_WEIGHT, _PARAMETER_WEIGHT, _DESCRIPTION_WEIGHT = 3.0, 1.5, 0.5, 0.5
+_MAX_DESCRIPTION_HITS: Final = 4
+_MAX_DESCRIPTION_CHARS: Final = 400
+
+_SYNONYMS: Final = (
+    "weather forecast rain sunny temperature snow windy umbrella", "play start listen", "song music track tune",
+    "call phone dial ring", "email mail", "message text sms", "light lamp lights lighting", "find search look lookup browse",
+    "buy order purchase", "book reserve reservation booking", "schedule arrange plan", "appointment meeting",
+    "cancel abort", "delete remove erase clear", "add append put insert", "create make new", "send write post",
+    "price cost expensive", "stock share stocks", "remind reminder", "timer alarm", "turn switch set change adjust",
+    "show list display", "open unlock", "close shut lock", "flight fly plane", "hotel room", "restaurant eat food dinner",
+    "news headline headlines", "translate translation", "account balance money", "calculate compute calculator",
+    "roll throw", "transfer escalate forward", "human agent operator person representative", "end hang finish",
+    "track status where", "product item", "location place city", "calendar event", "direction route navigate way",
+)  # fmt: skip
+_CANONICAL: Final = {stem(word): group.split()[0] for group in _SYNONYMS for word in reversed(group.split())}
+# Verbs of which every function is full: they are no evidence by themselves.
+_GENERIC: Final = frozenset(
+    stem(word) for word in "get set do make find search fetch run use show tell current function tool call check create "
+    "update add remove turn new user info information data the by to for of in and on a look".split()
+)  # fmt: skip
+_CHANGING: Final = frozenset(
+    stem(word) for word in "set update delete remove cancel send buy order pay transfer book unlock lock create add "
+    "schedule post write submit reset clear close end start stop turn change move refund escalate".split()
+)  # fmt: skip
+
+
+def canonical(word: str) -> str:
+    """The stem of a word, or of the word that stands for its synonyms."""
+    found = stem(word)
+    return _CANONICAL.get(found, found)
+
+
+@functools.lru_cache(maxsize=4096)  # a pure function of names and descriptions, which come back every turn
+def _canonical_words(text: str) -> frozenset[str]:
+    return frozenset(canonical(word) for word in words_of(text) if word not in STOP_WORDS)
+
+
+@functools.lru_cache(maxsize=4096)
+def _name_parts(name: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
+    """The telling words of a name, its generic words, and those of its words that change something."""
+    words = name_words(name)
+    stems = frozenset(stem(word) for word in words)
+    telling = frozenset(canonical(word) for word in words if stem(word) not in _GENERIC and word not in STOP_WORDS)
+    changing = frozenset(canonical(word) for word in words[:1] if stem(word) in _CHANGING)
+    return telling, stems & _GENERIC, changing
+
+
+def score(tool: FunctionSpec, words: tuple[str, ...]) -> float:
+    """How much the words ask for the function; `THRESHOLD` and more is a call."""
+    said = frozenset(canonical(word) for word in words)
+    telling, generic, changing = _name_parts(tool.name)
+    is_named = f" {' '.join(name_words(tool.name))} " in f" {' '.join(words)} "
+    if changing and not (changing & said or is_named):
+        return 0.0
+    name = _NAME_WEIGHT * len(telling & said) / len(telling) if telling else 0.0
+    verbs = 0.5 * len(generic & frozenset(map(stem, words)))
+    if not telling:
+        verbs += 2.0 * is_named
+    described = _canonical_words(tool.description[:_MAX_DESCRIPTION_CHARS]) & said
+    return name + verbs + is_named + _described(len(described)) + _parameters(tool, words, said)
+
+
+def _described(hits: int) -> float:
+    return _DESCRIPTION_WEIGHT * min(hits, _MAX_DESCRIPTION_HITS)
+
+
+def _parameters(tool: FunctionSpec, words: tuple[str, ...], said: frozenset[str]) -> float:
+    root = tool.parameters
+    if not is_json_object(root):
+        return 0.0
+    total = 0.0
+    line = f" {' '.join(words)} "
+    for parameter in properties_of(resolved(root, root), root):
+        total += _PARAMETER_WEIGHT * bool(_canonical_words(" ".join(parameter.words)) & said)
+        options = [" ".join(name_words(option)) for option in options_of(parameter.schema) if isinstance(option, str)]
+        total += _OPTION_WEIGHT * any(
+            option and option not in STOP_WORDS and f" {option} " in line for option in options
+        )
+    return total
+
+
+def best_tool(tools: tuple[FunctionSpec, ...], words: tuple[str, ...]) -> tuple[FunctionSpec | None, float]:
+    """The function with the highest score (the first of equals) and its score."""
+    best, highest = None, 0.0
+    for tool in tools:
+        points = score(tool, words)
+        if points > highest:
+            best, highest = tool, points
+    return best, highest

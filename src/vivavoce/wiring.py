@@ -1,0 +1,264 @@
+"""The composition root: puts engines, sessions and the server together as the configuration says.
+
+Only this module names concrete engines. Engine libraries are imported when their pipeline is built.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import vivavoce
+from vivavoce.app.models import ModelCard, ModelCatalogue
+from vivavoce.app.server import AppSettings, Server, build_app
+from vivavoce.assets.cache import AssetCache, default_directory
+from vivavoce.assets.errors import AssetError, AssetMissing
+from vivavoce.config.load import ConfigurationError
+from vivavoce.config.model import Configuration, EngineName
+from vivavoce.config.voices import load_voices
+from vivavoce.engines.base import Engine, EngineError
+from vivavoce.runtime.clock import RandomIds, SystemClock
+from vivavoce.runtime.performers import EngineSet
+from vivavoce.runtime.registry import Registry, SessionSettings
+
+DETECTOR_ASSET: Final = "silero-vad"
+SYNTHESIZER_ASSET: Final = "flite-wasm"
+
+_log = logging.getLogger(__name__)
+
+
+class Pipelines:
+    """The engine sets of the configured models, and which of them are up."""
+
+    def __init__(self, sets: dict[EngineName, EngineSet], default: EngineName) -> None:
+        self.sets = sets
+        self._default = default
+        self._up: set[str] = set()
+
+    def readiness(self) -> dict[str, bool]:
+        """Whether each engine that must be up has answered its warm-up."""
+        return {engine.capabilities.name: self._default in self._up for engine in engines_of(self.sets[self._default])}
+
+    async def start_default(self) -> None:
+        """Start the default pipeline; returns when each of its engines has answered.
+
+        Raises:
+            EngineError: one of them cannot.
+        """
+        await start_engines(self.sets[self._default])
+        self._up.add(self._default)
+
+    async def start_others(self) -> None:
+        """Start the other pipelines; one that cannot start is logged, and its sessions get its error."""
+        for name, engines in self.sets.items():
+            if name in self._up:
+                continue
+            try:
+                await start_engines(engines)
+                self._up.add(name)
+            except EngineError as error:
+                _log.warning("pipeline cannot start", extra={"pipeline": name, "reason": str(error)})
+
+    async def close(self) -> None:
+        """Release all engines."""
+        for engines in self.sets.values():
+            for engine in engines_of(engines):
+                await engine.close()
+
+
+def engines_of(engines: EngineSet) -> tuple[Engine, ...]:
+    """Return the engines of a set, in the order audio takes."""
+    return (engines.detector, engines.transcriber, engines.generator, engines.synthesizer)
+
+
+async def start_engines(engines: EngineSet) -> None:
+    """Start all engines of a set side by side; raises the first EngineError."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            for engine in engines_of(engines):
+                group.create_task(engine.start(), name=f"start {engine.capabilities.name}")
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+
+
+# Engines --------------------------------------------------------------------------------------------------------
+
+
+def asset_cache(configuration: Configuration) -> AssetCache:
+    """Return the cache of model files."""
+    return AssetCache(configuration.assets_dir or default_directory())
+
+
+def build_pipelines(configuration: Configuration) -> Pipelines:
+    """Return the pipelines that the model table names, not started.
+
+    Raises:
+        ConfigurationError: the script cannot be read.
+        AssetError: the default pipeline needs a model file that is not installed.
+    """
+    default = configuration.engines.default
+    sets: dict[EngineName, EngineSet] = {}
+    for name in dict.fromkeys((default, *configuration.models.table.values())):
+        try:
+            sets[name] = build_engines(name, configuration)
+        except AssetError as error:
+            if name == default:
+                raise
+            _log.warning("pipeline left out", extra={"pipeline": name, "reason": str(error)})
+    return Pipelines(sets, default)
+
+
+def build_engines(name: EngineName, configuration: Configuration) -> EngineSet:
+    """Return the engines of one pipeline, not started; raises as `build_pipelines`."""
+    return _scripted(configuration.scripted.script) if name == "scripted" else _embedded(configuration)
+
+
+def _embedded(configuration: Configuration) -> EngineSet:
+    from vivavoce.engines.llm.embedded import EmbeddedResponder
+    from vivavoce.engines.stt.pocketsphinx import PocketsphinxTranscriber
+    from vivavoce.engines.tts.flite import FliteSynthesizer
+    from vivavoce.engines.vad.silero import SileroDetector
+
+    assets = asset_cache(configuration)
+    chosen = configuration.engines
+    return EngineSet(
+        name="embedded",
+        detector=SileroDetector(assets.path(DETECTOR_ASSET)),
+        transcriber=PocketsphinxTranscriber(chosen.transcriber_workers, chosen.transcriber_workers_max),
+        generator=EmbeddedResponder(),
+        synthesizer=FliteSynthesizer(load_voices(), _path_if_installed(assets, SYNTHESIZER_ASSET)),
+    )
+
+
+def _path_if_installed(assets: AssetCache, name: str) -> Path | None:
+    """The system's own library stands in for a missing file, so its engine decides whether it can do without."""
+    try:
+        return assets.path(name)
+    except AssetMissing:
+        return None
+
+
+def _scripted(script_path: Path | None) -> EngineSet:
+    from vivavoce.engines.llm.scripted import ScriptedGenerator
+    from vivavoce.engines.script import Script, ScriptError, load_script
+    from vivavoce.engines.stt.scripted import ScriptedTranscriber
+    from vivavoce.engines.tts.scripted import ScriptedSynthesizer
+    from vivavoce.engines.vad.scripted import ScriptedDetector
+
+    script = Script()
+    if script_path is not None:
+        try:
+            text = script_path.read_text("utf-8")
+            script = load_script(text, "json" if script_path.suffix == ".json" else "toml")
+        except (OSError, UnicodeDecodeError, ScriptError) as error:
+            raise ConfigurationError(f"scripted.script: {script_path} cannot be used: {error}.") from error
+    return EngineSet(
+        name="scripted",
+        detector=ScriptedDetector(script),
+        transcriber=ScriptedTranscriber(script),
+        generator=ScriptedGenerator(script),
+        synthesizer=ScriptedSynthesizer(script),
+    )
+
+
+# Sessions and server --------------------------------------------------------------------------------------------
+
+
+def build_registry(configuration: Configuration, pipelines: Pipelines) -> Registry:
+    """Return the host that opens sessions on the pipelines, by model name."""
+    table = configuration.models.table
+    engines = {model: pipelines.sets[name] for model, name in table.items() if name in pipelines.sets}
+    settings = SessionSettings(
+        default_model=configuration.default_model,
+        voice=configuration.session.voice,
+        instructions=configuration.session.instructions,
+        lifetime_s=configuration.server.session_lifetime_min * 60,
+        max_sessions=configuration.server.max_sessions,
+        max_sessions_per_key=configuration.server.max_sessions_per_key,
+    )
+    return Registry(engines, settings, SystemClock(), RandomIds())
+
+
+def app_settings(configuration: Configuration) -> AppSettings:
+    """Return how to serve.
+
+    Raises:
+        ConfigurationError: an open address without a key, or an origin or name that can never match.
+    """
+    server = configuration.server
+    try:
+        return AppSettings(
+            host=server.host,
+            port=server.port,
+            api_keys=tuple(key.get_secret_value() for key in server.api_keys),
+            allowed_origins=server.allowed_origins,
+            host_names=server.host_names,
+            is_insecure=server.insecure,
+            web_dir=web_directory(),
+            drain_s=server.drain_s,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"server: {error}.") from error
+
+
+def web_directory() -> Path | None:
+    """Return the built web client: inside an installed wheel, else in the checkout; None if it was not built."""
+    package = Path(vivavoce.__file__).parent
+    candidates = (package / "web_dist", package.parents[1] / "web" / "dist")
+    return next((path for path in candidates if (path / "index.html").is_file()), None)
+
+
+async def run_server(configuration: Configuration, ready: Callable[[str], None]) -> None:
+    """Serve until SIGTERM or SIGINT, then drain and return.
+
+    Args:
+        ready: called once with the URL, when connections are accepted and every default engine has answered.
+
+    Raises:
+        ConfigurationError, AssetError: see `app_settings` and `build_pipelines`.
+        EngineError: a default engine cannot start.
+        OSError: the address cannot be listened on.
+    """
+    settings = app_settings(configuration)
+    pipelines = build_pipelines(configuration)
+    cards = tuple(ModelCard(name) for name in configuration.models.table)
+    catalogue = ModelCatalogue(cards, configuration.models.strict)
+    app = build_app(settings, build_registry(configuration, pipelines), catalogue, pipelines.readiness)
+    try:
+        await _serve_and_warm_up(Server(settings, app), pipelines, ready)
+    finally:
+        await pipelines.close()
+
+
+async def _serve_and_warm_up(server: Server, pipelines: Pipelines, ready: Callable[[str], None]) -> None:
+    listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    try:
+        async with asyncio.TaskGroup() as group:
+            warming = group.create_task(_warm_up(server, pipelines, listening, ready), name="warm up")
+            group.create_task(_serve(server, listening, warming), name="serve")
+    except ExceptionGroup as failures:
+        raise failures.exceptions[0] from failures
+
+
+async def _serve(server: Server, listening: "asyncio.Future[str]", warming: "asyncio.Task[None]") -> None:
+    await server.run_until_stopped(lambda host, port: listening.set_result(url_of(host, port)))
+    warming.cancel()
+
+
+async def _warm_up(
+    server: Server, pipelines: Pipelines, listening: "asyncio.Future[str]", ready: Callable[[str], None]
+) -> None:
+    url = await listening  # a taken port is told before anything is loaded
+    try:
+        await pipelines.start_default()
+    except EngineError:
+        server.request_stop()
+        raise
+    ready(url)
+    await pipelines.start_others()
+
+
+def url_of(host: str, port: int) -> str:
+    """Return the address of the server as a browser takes it."""
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"

@@ -108,9 +108,11 @@ def prepare_web_page() -> None:
 
 
 def fetch_assets() -> None:
-    """Put the model files into the user's cache; without output when they are there."""
-    failure = "the model files could not be fetched"
-    run([PYTHON, "-m", "vivavoce", "assets", "fetch", "--quiet"], None, failure)
+    """Put the model files into the user's cache; prints only what has to be fetched, or why it could not be."""
+    command: list[str | Path] = [PYTHON, "-m", "vivavoce", "assets", "fetch"]
+    code = subprocess.run(command, cwd=ROOT, stdout=subprocess.DEVNULL).returncode
+    if code:
+        raise SystemExit(code)
 
 
 def node_is_present() -> bool:
@@ -160,19 +162,18 @@ def attempt(command: Sequence[str | Path], title: str) -> bool:
     return succeeded
 
 
-def run(command: Sequence[str | Path], title: str | None, failure: str, folder: Path = ROOT) -> None:
+def run(command: Sequence[str | Path], title: str, failure: str, folder: Path = ROOT) -> None:
     """Run a command, its output shown only when it fails.
 
     Raises:
         StepFailed: with the sentence `failure`, after the command's own output.
     """
-    started_s = announce(title) if title else 0.0
+    started_s = announce(title)
     result = subprocess.run(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
     if result.returncode:
-        print(f"\n{result.stdout}" if title else result.stdout, file=sys.stderr, flush=True)
+        print(f"\n{result.stdout}", file=sys.stderr, flush=True)
         raise StepFailed(failure + ("" if failure.endswith("?") else "."))
-    if title:
-        print(f" {time.monotonic() - started_s:.1f} s", flush=True)
+    print(f" {time.monotonic() - started_s:.1f} s", flush=True)
 
 
 def announce(title: str) -> float:

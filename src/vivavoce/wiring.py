@@ -6,6 +6,7 @@ Only this module names concrete engines. Engine libraries are imported when thei
 import asyncio
 import logging
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
@@ -109,6 +110,16 @@ def build_pipelines(configuration: Configuration) -> Pipelines:
     return Pipelines(sets, default)
 
 
+def narrow_to(configuration: Configuration, model: str | None) -> Configuration:
+    """Return a configuration with only the pipeline that serves a model; None asks for the default model."""
+    table = configuration.models.table
+    name = table.get(model or "", configuration.engines.default)
+    engines = configuration.engines.model_copy(update={"default": name})
+    served = {model: engine for model, engine in table.items() if engine == name}
+    models = configuration.models.model_copy(update={"table": served})
+    return configuration.model_copy(update={"engines": engines, "models": models})
+
+
 def build_engines(name: EngineName, configuration: Configuration) -> EngineSet:
     """Return the engines of one pipeline, not started; raises as `build_pipelines`."""
     return _scripted(configuration.scripted.script) if name == "scripted" else _embedded(configuration)
@@ -126,9 +137,14 @@ def _embedded(configuration: Configuration) -> EngineSet:
         name="embedded",
         detector=SileroDetector(assets.path(DETECTOR_ASSET)),
         transcriber=PocketsphinxTranscriber(chosen.transcriber_workers, chosen.transcriber_workers_max),
-        generator=EmbeddedResponder(),
+        generator=EmbeddedResponder(local_time),
         synthesizer=FliteSynthesizer(load_voices(), _path_if_installed(assets, SYNTHESIZER_ASSET)),
     )
+
+
+def local_time() -> datetime:
+    """Return the server's local time with its zone."""
+    return datetime.now().astimezone()
 
 
 def _path_if_installed(assets: AssetCache, name: str) -> Path | None:

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import msgspec
+
 from vivavoce.app.models import ModelCard, ModelCatalogue
 from vivavoce.app.server import AppSettings, Server, build_app
 from vivavoce.runtime.sink import SessionHost

@@ -16,6 +16,7 @@ from vivavoce.core.vocabulary import (
     FinishTranscript,
     GenerationFailed,
     GenerationFinished,
+    OpenTranscript,
     Output,
     Speak,
     SpeechSynthesized,
@@ -89,7 +90,7 @@ def response_ids(driver: SessionDriver) -> list[str]:
 
 
 def utterance_ids(driver: SessionDriver) -> list[str]:
-    return [o.item_id for o in driver.outputs if type(o).__name__ == "OpenTranscript"] or ["item_none"]
+    return [o.item_id for o in driver.outputs if isinstance(o, OpenTranscript)] or ["item_none"]
 
 
 def take_client_step(driver: SessionDriver, step: Step) -> bool:  # noqa: C901, PLR0912  # one case per step

@@ -197,6 +197,11 @@ REJECTED: list[tuple[Any, str, str]] = [
     (session(tools=[{"type": "function", "function": {}}]), "unknown_parameter", "session.tools[0].function"),
     (session(tools=[{**FUNCTION, "parameters": []}]), "invalid_type", "session.tools[0].parameters"),
     (session(tools=[{**FUNCTION, "parameters": nested(65)}]), "invalid_value", "session.tools[0].parameters"),
+    (
+        session(tools=[{**FUNCTION, "parameters": {"enum": [0] * 50_000}}]),
+        "invalid_value",
+        "session.tools[0].parameters",
+    ),
     (session(tools=[{**FUNCTION, "parameters": {"a\0": 1}}]), "invalid_value", "session.tools[0].parameters"),
     (session(tools=[{"type": "mcp", "server_label": "docs"}]), "invalid_value", "session.tools[0].type"),
     (session(tools=[{"type": "web_search"}]), "invalid_value", "session.tools[0].type"),
@@ -358,6 +363,10 @@ TEXTS: list[tuple[Any, str]] = [
         "Invalid 'session.max_output_tokens': integer above maximum value. "
         "Expected a value <= 4096, but got 5000 instead.",
     ),
+    (
+        session(tools=[{"type": "function", "name": "a b"}]),
+        "Invalid 'session.tools[0].name': expected 1 to 64 letters, digits, underscores or hyphens.",
+    ),
     (session(tools=[FUNCTION] * 129), "Invalid 'session.tools': expected at most 128 entries."),
     (message("user", id="x" * 65), "Invalid 'item.id': expected at most 64 characters."),
     (message("user", id="a\nb"), "Invalid 'item.id': expected a string without control characters."),
@@ -403,6 +412,13 @@ def test_an_event_id_that_is_none_is_not_repeated(event_id: Any) -> None:
 def test_a_long_value_is_not_repeated_in_full() -> None:
     assert len(rejection({"type": "x" * 1_000_000}).message) < 1000
     assert len(rejection(session(**{"x" * 1_000_000: 1})).param or "") < 300
+
+
+def test_a_payload_with_a_mistake_and_very_many_values_is_not_read_twice() -> None:
+    detail = rejection({"type": "session.update", "event_id": "c1", "session": {"tools": [{}] * 200_000}})
+
+    assert (detail.code, detail.event_id) == ("invalid_event", "c1")
+    assert "more than 250000 values" in detail.message
 
 
 def test_a_number_that_no_decoder_holds_in_an_ignored_field_does_no_harm() -> None:
@@ -495,6 +511,12 @@ def test_fifteen_mebibytes_of_audio_are_accepted_and_one_byte_more_is_not() -> N
     assert len(event.audio) == MAX_AUDIO_BYTES == 15 * 1024 * 1024
     assert detail.code == "invalid_value"
     assert detail.message == "Invalid 'audio': expected at most 15728640 decoded bytes."
+
+
+def test_long_text_beside_something_tolerated_is_accepted() -> None:
+    text = "x" * 10_000_000
+
+    assert accepted(message("user", {"type": "input_text", "text": text, "audio": None})).item.content[0].text == text
 
 
 def test_the_limits_themselves_are_accepted() -> None:

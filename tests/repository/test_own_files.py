@@ -1,11 +1,10 @@
 """The repository holds our own text and pictures: nothing of others, nothing large, no place of anyone's machine."""
 
-import subprocess
 from pathlib import Path
 
 import pytest
 
-from tests.require import require
+from tests.repository.own_files import tracked_files
 
 ROOT = Path(__file__).resolve().parents[2]
 LARGEST_BYTES = 300 * 1024
@@ -14,15 +13,6 @@ FOREIGN_FOLDERS = {"node_modules", "vendor", "third_party", "dist", "site-packag
 FOREIGN_SUFFIXES = (".onnx", ".wasm", ".whl", ".tgz", ".so", ".wav", ".mp3", ".ogg", ".min.js", ".min.css", ".woff2")
 REGISTRY_HOSTS = tuple(".".join(parts) for parts in (("pypi", "org"), ("pythonhosted", "org"), ("npmjs", "org")))
 MACHINE_PATHS = ("/" + "work/", "/" + "root/")
-
-
-def tracked_files() -> list[str]:
-    """Every file that is, or would be, committed, as a path from the root."""
-    listing = ["ls-files", "--cached", "--others", "--exclude-standard", "-z"]
-    command = ["git", "-c", "safe.directory=*", *listing]  # a checkout may belong to another user
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    require(result.returncode == 0, "a git checkout")
-    return [name for name in result.stdout.split("\0") if name and (ROOT / name).is_file()]
 
 
 @pytest.fixture(scope="module")

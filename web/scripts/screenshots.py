@@ -254,8 +254,8 @@ def shoot_error(page: Page, peer: Peer) -> None:
 
 
 def shoot_blocked_microphone(page: Page, peer: Peer) -> None:
-    refuse = "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError') }"
-    page.evaluate(refuse)
+    refusal = "navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('no', 'NotAllowedError') }"
+    page.evaluate(f"() => {{ {refusal} }}")
     page.get_by_role("button", name="Start talking").last.click()
     page.wait_for_selector('[data-microphone="denied"]')
     settle(page)

@@ -51,23 +51,15 @@ def serve(
 @app.command()
 def talk(
     url: Annotated[str | None, typer.Option(help="Server to talk to; without it one runs in this process.")] = None,
-    text: Annotated[
-        bool, typer.Option("--text", help="Write instead of speak; one line of input is one turn.")
-    ] = False,
+    text: Annotated[bool, typer.Option("--text", help="Write instead of speak; a line is a turn.")] = False,
     wav: Annotated[Path | None, typer.Option(help="Say what this recording says.")] = None,
     out: Annotated[Path | None, typer.Option(help="Write the assistant's voice to this WAV file.")] = None,
-    stereo: Annotated[
-        bool, typer.Option("--stereo", help="Write both voices: left the user, right the assistant.")
-    ] = False,
-    fast: Annotated[
-        bool, typer.Option("--fast", help="Speak the recording at full speed instead of real time.")
-    ] = False,
+    stereo: Annotated[bool, typer.Option("--stereo", help="Write both voices: left is the user.")] = False,
+    fast: Annotated[bool, typer.Option("--fast", help="Speak the recording at full speed.")] = False,
     model: Annotated[str | None, typer.Option(help="Model to ask for.")] = None,
     voice: Annotated[str | None, typer.Option(help="Voice of the assistant.")] = None,
     instructions: Annotated[str | None, typer.Option(help="Instructions of the assistant.")] = None,
-    api_key: Annotated[
-        str | None, typer.Option(envvar="VIVAVOCE_TALK_KEY", help="Key for the server at --url.")
-    ] = None,
+    api_key: Annotated[str | None, typer.Option(envvar="VIVAVOCE_API_KEY", help="Key for --url.")] = None,
     config: ConfigOption = None,
 ) -> None:
     """Hold a conversation in the terminal: with --wav spoken, else written."""

@@ -13,7 +13,7 @@ from vivavoce.app.server import new_event_loop
 from vivavoce.cli.faults import faults_as_sentences, listening_fault, load_configuration
 from vivavoce.cli.logs import log_to_stderr
 from vivavoce.config.load import Loaded
-from vivavoce.wiring import run_server
+from vivavoce.wiring import app_settings, run_server
 
 _log = logging.getLogger("vivavoce")
 
@@ -25,6 +25,7 @@ def run_serve(flags: Mapping[str, Any], config_path: Path | None, *, open_page: 
     """
     with faults_as_sentences():
         loaded = load_configuration(config_path, flags)
+        app_settings(loaded.configuration)  # refused before anything is told
         log_to_stderr()
         _tell_start(loaded)
 

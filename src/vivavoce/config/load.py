@@ -22,7 +22,8 @@ from vivavoce.config.model import Configuration
 PREFIX: Final = "VIVAVOCE_"
 DELIMITER: Final = "__"
 CONFIG_VARIABLE: Final = "VIVAVOCE_CONFIG"  # the path of the file
-OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, "VIVAVOCE_TEST_REQUIRE"})  # not settings
+# Not settings: the file, the key that a client of ours presents, and what the tests may skip.
+OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, "VIVAVOCE_API_KEY", "VIVAVOCE_TEST_REQUIRE"})
 OPENAI_VARIABLES: Final = {
     "OPENAI_API_KEY": ("hosted", "api_key"),
     "OPENAI_REALTIME_MODEL": ("hosted", "realtime_model"),

@@ -14,6 +14,13 @@ from vivavoce.protocol.server_events import ResponseCreated, ResponseDone
 
 def create_response(state: SessionState, plan: ResponsePlan, now: float) -> Response:
     """Announce a response; its generation begins when the transcripts of its context are final."""
+    response = announce_response(state, plan)
+    begin_when_ready(state, response, now)
+    return response
+
+
+def announce_response(state: SessionState, plan: ResponsePlan) -> Response:
+    """Send `response.created`; the caller begins the response or ends it."""
     response = Response(state.out.make_id("resp"), plan)
     state.responding.live[response.id] = response
     if plan.conversation is not None:
@@ -22,7 +29,6 @@ def create_response(state: SessionState, plan: ResponsePlan, now: float) -> Resp
         state.responding.pending = None
     state.listening.idle_since_sample = None
     state.out.send(ResponseCreated(event_id=state.out.event_id(), response=_wire_response(response)))
-    begin_when_ready(state, response, now)
     return response
 
 

@@ -1,11 +1,14 @@
 """What engines deliver: transcripts, text, calls and speech. Results for ids that are not live are dropped."""
 
+from typing import assert_never
+
 from vivavoce.core.answering import fail_response, report_end
 from vivavoce.core.limits import SAMPLES_PER_MS
 from vivavoce.core.state import SessionState, TranscriptSettled
 from vivavoce.core.transcripts import Transcript, TranscriptState
 from vivavoce.core.vocabulary import (
     EngineFault,
+    EngineResult,
     GenerationFailed,
     GenerationFinished,
     SpeechSynthesized,
@@ -25,6 +28,31 @@ from vivavoce.protocol.server_events import (
     DurationUsage,
     TranscriptionError,
 )
+
+
+def take_result(state: SessionState, result: EngineResult, now: float) -> None:
+    """Hand an engine's result to the machine that asked for it."""
+    match result:
+        case TranscriptRevised():
+            revise_transcript(state, result)
+        case TranscriptFinalized():
+            finalize_transcript(state, result)
+        case TranscriptFailed():
+            fail_transcript(state, result)
+        case TextGenerated():
+            take_text(state, result)
+        case ToolCallGenerated():
+            take_tool_call(state, result)
+        case GenerationFinished():
+            finish_generation(state, result)
+        case GenerationFailed() | SynthesisFailed():
+            fail_generation(state, result)
+        case SpeechSynthesized():
+            take_speech(state, result, now)
+        case SynthesisFinished():
+            finish_speech(state, result)
+        case never:
+            assert_never(never)
 
 
 def revise_transcript(state: SessionState, revised: TranscriptRevised) -> None:

@@ -66,10 +66,11 @@ def score_window(state: SessionState, scored: SpeechScored, now: float) -> None:
     change = listening.turn.score(scored.end_sample, scored.probability, _turn_settings(state), onset_windows)
     if isinstance(change, TurnStarted):
         state.facts.append(SpeechBegan(change.onset_sample))
-    _feed_utterance(state, scored.end_sample)
     if isinstance(change, TurnStopped):
         _speech_ended(state, change)
-    elif listening.turn.state is Turn.IDLE:
+        return
+    _feed_utterance(state, scored.end_sample)
+    if listening.turn.state is Turn.IDLE:
         _follow_silence(state, vad, is_audible)
 
 

@@ -10,7 +10,7 @@
 
 from typing import assert_never
 
-from vivavoce.core.answering import begin_when_ready, cancel_response, create_response, fail_response
+from vivavoce.core.answering import announce_response, begin_when_ready, cancel_response, create_response, fail_response
 from vivavoce.core.hearing import begin_detected_turn, commit_detected_turn, commit_silence, vad_of
 from vivavoce.core.limits import TRANSCRIPT_WAIT_S
 from vivavoce.core.planning import plan_response
@@ -23,7 +23,7 @@ from vivavoce.core.state import (
     UserIdle,
     UtteranceCommitted,
 )
-from vivavoce.core.vocabulary import ClearPlayout
+from vivavoce.core.vocabulary import ClearPlayout, EngineFault
 
 
 def settle(state: SessionState, now: float) -> None:
@@ -92,8 +92,10 @@ def _answer_settled(state: SessionState, settled: TranscriptSettled, now: float)
     pending = responding.pending
     if pending is not None and pending.item_id == settled.item_id:
         responding.pending = None
-        if settled.text or settled.fault is not None:
+        if settled.text:
             _answer(state, settled.item_id, now)
+        elif settled.fault is not None:
+            _refuse_answer(state, settled.item_id, settled.fault)
     for response in list(responding.live.values()):
         if settled.fault is not None and response.plan.answers_item_id == settled.item_id:
             fail_response(state, response, settled.fault)
@@ -104,6 +106,13 @@ def _answer_settled(state: SessionState, settled: TranscriptSettled, now: float)
 def _answer(state: SessionState, item_id: str, now: float) -> None:
     if state.responding.active is None:
         create_response(state, plan_response(state, None, tuple(state.conversation), item_id), now)
+
+
+def _refuse_answer(state: SessionState, item_id: str, fault: EngineFault) -> None:
+    """Say that nothing can be answered: the words are not known."""
+    if state.responding.active is None:
+        plan = plan_response(state, None, tuple(state.conversation), item_id)
+        fail_response(state, announce_response(state, plan), fault)
 
 
 def _prompt_idle_user(state: SessionState, end_sample: int, now: float) -> None:

@@ -1,6 +1,6 @@
 """The local session: one input in, every output it causes out. It only dispatches; the machines decide."""
 
-from typing import Protocol, assert_never
+from typing import Protocol
 
 import msgspec
 
@@ -22,26 +22,19 @@ from vivavoce.core.vocabulary import (
     Disconnected,
     Draining,
     EngineFault,
+    EngineResult,
     FromClient,
-    GenerationFailed,
-    GenerationFinished,
     Input,
     Opened,
     Output,
     SpeechScored,
-    SpeechSynthesized,
-    SynthesisFailed,
-    SynthesisFinished,
-    TextGenerated,
-    ToolCallGenerated,
-    TranscriptFailed,
-    TranscriptFinalized,
-    TranscriptRevised,
 )
 from vivavoce.protocol.errors import ClientError, ErrorDetail, session_expired
 from vivavoce.protocol.ids import IdSource
 from vivavoce.protocol.server_events import ErrorEvent, SessionCreated
 from vivavoce.protocol.session import RealtimeSession
+
+SessionInput = FromClient | ClientRejected | SpeechScored | Draining | EngineResult
 
 
 class Session(Protocol):
@@ -68,7 +61,9 @@ class LocalSession:
             return self._disconnect()
         if isinstance(input, Opened):
             return self._open(input, now)
-        if state.lifecycle not in TAKES_INPUT:
+        if state.lifecycle not in TAKES_INPUT or (
+            isinstance(input, Draining) and state.lifecycle is Lifecycle.DRAINING
+        ):
             return []
         self._dispatch(input, now)
         return self._settle(now)
@@ -104,7 +99,7 @@ class LocalSession:
             deadlines.append(Deadline(overdue_at, DeadlineReason.TRANSCRIPT_TIMEOUT))
         return min(deadlines, key=lambda deadline: deadline.at, default=None)
 
-    def _dispatch(self, input: Input, now: float) -> None:  # noqa: C901  # one case per input
+    def _dispatch(self, input: SessionInput, now: float) -> None:
         state = self._state
         match input:
             case FromClient(event=event):
@@ -116,30 +111,12 @@ class LocalSession:
                 self._report(detail)
             case SpeechScored():
                 hearing.score_window(state, input, now)
-            case TranscriptRevised():
-                engine_results.revise_transcript(state, input)
-            case TranscriptFinalized():
-                engine_results.finalize_transcript(state, input)
-            case TranscriptFailed():
-                engine_results.fail_transcript(state, input)
-            case TextGenerated():
-                engine_results.take_text(state, input)
-            case ToolCallGenerated():
-                engine_results.take_tool_call(state, input)
-            case GenerationFinished():
-                engine_results.finish_generation(state, input)
-            case GenerationFailed() | SynthesisFailed():
-                engine_results.fail_generation(state, input)
-            case SpeechSynthesized():
-                engine_results.take_speech(state, input, now)
-            case SynthesisFinished():
-                engine_results.finish_speech(state, input)
-            case Draining():
+            case Draining() if state.lifecycle is Lifecycle.ACTIVE:
                 state.lifecycle = advance(state.lifecycle, Lifecycle.DRAINING)
-            case Opened() | Disconnected():
-                raise AssertionError("handled before the dispatch")
-            case never:
-                assert_never(never)
+            case Draining():
+                pass
+            case _:
+                engine_results.take_result(state, input, now)
 
     def _settle(self, now: float) -> list[Output]:
         state = self._state

@@ -151,12 +151,8 @@ class Disconnected(msgspec.Struct, frozen=True):
     code: int | None = None
 
 
-Input = (
-    Opened
-    | FromClient
-    | ClientRejected
-    | SpeechScored
-    | TranscriptRevised
+EngineResult = (
+    TranscriptRevised
     | TranscriptFinalized
     | TranscriptFailed
     | TextGenerated
@@ -166,9 +162,8 @@ Input = (
     | SpeechSynthesized
     | SynthesisFinished
     | SynthesisFailed
-    | Draining
-    | Disconnected
 )
+Input = Opened | FromClient | ClientRejected | SpeechScored | EngineResult | Draining | Disconnected
 
 
 # Outputs ------------------------------------------------------------------------------------------------------
@@ -278,21 +273,9 @@ class Close(msgspec.Struct, frozen=True):
     reason: str
 
 
-Output = (
-    Send
-    | PlayAudio
-    | ClearPlayout
-    | DetectSpeech
-    | OpenTranscript
-    | FeedTranscript
-    | FinishTranscript
-    | AbortTranscript
-    | Generate
-    | CancelGeneration
-    | Speak
-    | CancelSpeaking
-    | Close
-)
+TranscriptOutput = OpenTranscript | FeedTranscript | FinishTranscript | AbortTranscript
+ResponseOutput = Generate | CancelGeneration | Speak | CancelSpeaking
+Output = Send | PlayAudio | ClearPlayout | DetectSpeech | TranscriptOutput | ResponseOutput | Close
 
 
 class DeadlineReason(enum.Enum):

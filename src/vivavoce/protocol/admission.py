@@ -34,6 +34,7 @@ from vivavoce.protocol.tools import McpTool, Tool, ToolChoice, ToolChoiceMcp
 
 MAX_INSTRUCTIONS_BYTES: Final = 1024 * 1024  # of UTF-8
 MAX_JSON_DEPTH: Final = 64  # of free JSON that is stored and encoded again
+MAX_JSON_VALUES: Final = 50_000  # of one such value, counting every member
 MAX_METADATA_KEY: Final = 64
 MAX_METADATA_VALUE: Final = 512
 
@@ -78,7 +79,7 @@ def check_session(session: SessionPatch, voices: Collection[str]) -> None:
     """
     _check_shared(session, "session")
     if isinstance(session.tracing, Tracing) and not isinstance(session.tracing.metadata, UnsetType):
-        _check_depth(session.tracing.metadata, "session.tracing.metadata")
+        _check_json(session.tracing.metadata, "session.tracing.metadata")
     if session.audio is not None and session.audio.input is not None:
         _check_audio_input(session.audio.input)
     if session.audio is not None and session.audio.output is not None:
@@ -124,7 +125,7 @@ def _check_instructions(instructions: str | None, path: str) -> None:
 def _check_tool(tool: Tool, path: str) -> None:
     if isinstance(tool, McpTool):
         raise invalid_value("mcp", ("function",), f"{path}.type")
-    _check_depth(tool.parameters, f"{path}.parameters")
+    _check_json(tool.parameters, f"{path}.parameters")
 
 
 def _check_tool_choice(choice: ToolChoice | None, path: str) -> None:
@@ -182,9 +183,12 @@ def _admit_part(part: ContentPart, role: Role, path: str) -> ContentPart:
 
 
 # Any: free JSON of the client's.
-def _check_depth(value: Any, path: str) -> None:
-    level = [value]
+def _check_json(value: Any, path: str) -> None:
+    level, count = [value], 0
     for _ in range(MAX_JSON_DEPTH):
+        count += sum(len(_members(container)) for container in level)
+        if count > MAX_JSON_VALUES:
+            raise invalid_content(path, f"expected at most {MAX_JSON_VALUES} values")
         level = [member for container in level for member in _members(container)]
         if not level:
             return

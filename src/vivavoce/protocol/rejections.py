@@ -9,6 +9,7 @@ from msgspec import inspect
 from vivavoce.protocol import errors, schema
 from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.items import ID_PATTERN
+from vivavoce.protocol.tools import TOOL_NAME_PATTERN
 
 # Alternatives that the types know and this server refuses; an error does not offer them.
 REFUSED_TAGS: Final = frozenset({"mcp", "semantic_vad", "input_image"})
@@ -92,8 +93,8 @@ def type_name(value: Any, reported: str | None = None) -> str:
 def _sentence(text: str) -> str:
     if "base64" in text:
         return "expected base64 (standard alphabet, padded)"
-    if ID_PATTERN in text:
+    if repr(ID_PATTERN) in text:  # msgspec shows a pattern by its repr
         return "expected a string without control characters"
-    if "matching regex" in text:
-        return text.replace("Expected `str`", "expected a string").replace("regex", "the pattern")
+    if repr(TOOL_NAME_PATTERN) in text:
+        return "expected 1 to 64 letters, digits, underscores or hyphens"
     return text[:1].lower() + text[1:]

@@ -113,8 +113,6 @@ def _parts(schema: inspect.Type) -> Iterator[inspect.Type]:
     if isinstance(schema, inspect.UnionType):
         for part in schema.types:
             yield from _parts(part)
-    elif isinstance(schema, inspect.Metadata):
-        yield from _parts(schema.type)
     else:
         yield schema
 

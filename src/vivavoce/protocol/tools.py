@@ -6,7 +6,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 MAX_TOOLS: Final = 128
-TOOL_NAME_PATTERN: Final = r"^[a-zA-Z0-9_-]{1,64}$"
+TOOL_NAME_PATTERN: Final = r"^[a-zA-Z0-9_-]{1,64}\Z"
 
 
 class FunctionTool(msgspec.Struct, frozen=True, kw_only=True, tag="function", forbid_unknown_fields=True):

@@ -25,10 +25,14 @@ from vivavoce.core.vocabulary import (
     OpenTranscript,
     Output,
     PlayAudio,
+    ResponseOutput,
     Send,
     Speak,
     TextGenerated,
     ToolCallGenerated,
+    TranscriptFailed,
+    TranscriptFinalized,
+    TranscriptOutput,
 )
 from vivavoce.engines.base import (
     Detector,
@@ -70,7 +74,7 @@ class EnginePerformer:
         self._voices: dict[str, ResponseVoice] = {}
         self._speaking: dict[str, Tasks] = {}
 
-    def perform(self, output: Output) -> None:  # noqa: C901  # one case per output
+    def perform(self, output: Output) -> None:
         """Carry out one output; never blocks."""
         match output:
             case Send(event=event):
@@ -81,19 +85,39 @@ class EnginePerformer:
                 self._sink.play(self._sequence, output)
             case ClearPlayout(response_id=response_id):
                 self._sink.clear_playout(response_id)
+            case Close(code=code, reason=reason):
+                self._sink.close(code, reason)
             case DetectSpeech():
                 self._detection.detect(output)
-            case OpenTranscript():
-                self._transcripts[output.item_id] = TranscriptEar(self._engines.transcriber, self._post, output)
-            case FeedTranscript(item_id=item_id, audio=audio):
-                if item_id in self._transcripts:
-                    self._transcripts[item_id].feed(audio)
-            case FinishTranscript(item_id=item_id):
-                if item_id in self._transcripts:
-                    self._transcripts.pop(item_id).finish()
+            case OpenTranscript() | FeedTranscript() | FinishTranscript() | AbortTranscript():
+                self._transcribe(output)
+            case _:
+                self._answer(output)
+
+    def _transcribe(self, output: TranscriptOutput) -> None:
+        if isinstance(output, OpenTranscript):
+            self._transcripts[output.item_id] = TranscriptEar(self._engines.transcriber, self._settle, output)
+            return
+        ear = self._transcripts.get(output.item_id)
+        if ear is None:
+            return
+        match output:
+            case FeedTranscript(audio=audio):
+                ear.feed(audio)
+            case FinishTranscript():
+                ear.finish()
             case AbortTranscript(item_id=item_id):
-                if item_id in self._transcripts:
-                    self._transcripts.pop(item_id).abort()
+                del self._transcripts[item_id]
+                ear.abort()
+
+    def _settle(self, result: Input) -> None:
+        """Pass a transcript on; its stream is over with the final result."""
+        if isinstance(result, TranscriptFinalized | TranscriptFailed):
+            self._transcripts.pop(result.item_id, None)
+        self._post(result)
+
+    def _answer(self, output: ResponseOutput) -> None:
+        match output:
             case Generate():
                 self._start_generation(output)
             case CancelGeneration(response_id=response_id):
@@ -103,8 +127,6 @@ class EnginePerformer:
             case CancelSpeaking(response_id=response_id):
                 self._voices.pop(response_id, None)
                 self._stop(self._speaking, response_id)
-            case Close(code=code, reason=reason):
-                self._sink.close(code, reason)
             case never:
                 assert_never(never)
 

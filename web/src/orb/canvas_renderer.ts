@@ -144,19 +144,19 @@ export class CanvasRenderer implements OrbRenderer {
     const { sweep, colours } = frame.mood;
     if (sweep < 0.02) return;
     const pen = this.#pen;
-    const steps = 28;
-    const head = frame.timeS * 2.6;
-    pen.lineWidth = this.#size * 0.007;
-    pen.lineCap = 'round';
-    for (const [colour, offset] of [[colours[1], 0], [colours[2], Math.PI]] as const) {
-      for (let step = 0; step < steps; step += 1) {
-        const angle = head + offset - step * 0.062;
-        pen.strokeStyle = css(colour, sweep * 0.9 * (1 - step / steps) ** 2);
-        pen.beginPath();
-        pen.arc(0, 0, radius * 1.17, angle - 0.07, angle);
-        pen.stroke();
-      }
+    const ring = pen.createConicGradient(frame.timeS * 2.6, 0, 0);
+    for (const [from, colour] of [[0, colours[1]], [0.5, colours[2]]] as const) {
+      ring.addColorStop(from, css(colour, 0));
+      ring.addColorStop(from + 0.12, css(colour, 0));
+      ring.addColorStop(from + 0.34, css(colour, 0.25 * sweep));
+      ring.addColorStop(from + 0.494, css(colour, sweep));
+      ring.addColorStop(from + 0.5, css(colour, 0));
     }
+    pen.beginPath();
+    pen.arc(0, 0, radius * 1.17, 0, Math.PI * 2);
+    pen.lineWidth = this.#size * 0.0065;
+    pen.strokeStyle = ring;
+    pen.stroke();
   }
 
   #outline(radius: number, time: number, wobble: number): void {

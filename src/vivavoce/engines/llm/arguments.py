@@ -23,7 +23,7 @@ from vivavoce.engines.llm.schemas import (
     resolved,
 )
 from vivavoce.engines.llm.spoken_numbers import Found, numbers_in
-from vivavoce.engines.llm.string_values import list_value, string_value
+from vivavoce.engines.llm.string_values import is_free_text, list_value, string_value
 from vivavoce.engines.llm.understand import has_phrase, line_of, stem
 from vivavoce.engines.llm.utterance_pool import Pool
 
@@ -101,7 +101,8 @@ def _string(parameter: Property, pool: Pool) -> Value:
 # Options, yes and no -------------------------------------------------------------------------------------------
 
 _ALIASES: Final = {"c": "celsius", "f": "fahrenheit", "celsius": "c", "fahrenheit": "f", "metric": "celsius",
-                   "imperial": "fahrenheit", "en": "english", "de": "german", "fr": "french", "es": "spanish"}  # fmt: skip
+                   "imperial": "fahrenheit", "en": "english", "de": "german", "fr": "french",
+                   "es": "spanish"}  # fmt: skip
 
 
 def _choice(parameter: Property, pool: Pool) -> Value:
@@ -118,7 +119,7 @@ def _choice(parameter: Property, pool: Pool) -> Value:
 
 def _options_said(options: list[object], pool: Pool) -> list[tuple[int, int, object]]:
     """The options that stand among the free words: where, how many words, and the value."""
-    found = []
+    found: list[tuple[int, int, object]] = []
     values = {number.value: number.start for number in numbers_in(pool.words)}
     for option in options:
         if isinstance(option, bool) or option is None:
@@ -162,8 +163,14 @@ def _number(parameter: Property, pool: Pool) -> Value:
     if not free:
         return NOTHING
     best = min(free, key=lambda found: (_distance(parameter, pool, found), found.start))
-    pool.take(best.start, best.end)
+    pool.take(best.start, best.end + _counts_a_noun(pool, best.end))
     return as_number(parameter.schema, best.value)
+
+
+def _counts_a_noun(pool: Pool, place: int) -> bool:
+    """Whether the word after a number says what was counted: "four people", "three days"."""
+    word = pool.words[place] if place < len(pool.words) else ""
+    return word in ("people", "percent", "person", "degrees") or (len(word) > 3 and word.endswith("s"))
 
 
 def _fits(parameter: Property, found: Found) -> bool:
@@ -281,6 +288,8 @@ def answered(parameter: Property, text: str, now: datetime, root: Json) -> Value
         if has_phrase(line_of(pool.words), "no", "not", "off", "false", "nope"):
             return False
         return True if has_phrase(line_of(pool.words), "yes", "on", "true", "yeah", "sure", "okay") else NOTHING
+    if parameter.kind == "string" and is_free_text(parameter):
+        return text.strip() or NOTHING
     value = _value(parameter, pool, root, 1)
     if value is NOTHING and parameter.kind == "string" and not _is_temporal(parameter):
         return text.strip() or NOTHING

@@ -32,7 +32,8 @@ _PREFIXES: Final = {
 _FACTORS: Final = {"half": Fraction(1, 2), "double": Fraction(2), "triple": Fraction(3), "third": Fraction(1, 3),
                    "quarter": Fraction(1, 4)}  # fmt: skip
 _SPOKEN: Final = {"+": "plus", "-": "minus", "*": "times", "/": "divided by", "mod": "modulo", "%": "percent of",
-                  "%off": "percent off", "^": "to the power of", "^2": "squared", "^3": "cubed", "sqrt": "the square root of",
+                  "%off": "percent off", "^": "to the power of", "^2": "squared", "^3": "cubed",
+                  "sqrt": "the square root of",
                   "cbrt": "the cube root of", "half": "half of", "double": "double", "triple": "triple",
                   "third": "a third of", "quarter": "a quarter of"}  # fmt: skip
 _HOMOPHONES: Final = {

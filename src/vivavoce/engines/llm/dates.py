@@ -148,6 +148,9 @@ def time_in(words: tuple[str, ...]) -> FoundSpan | None:
     return None
 
 
+_HALVES: Final = (("am",), ("pm",), ("a",), ("p",))
+
+
 def _hour_at(words: tuple[str, ...], place: int) -> FoundSpan | None:
     number = number_at(words, place)
     if number is None or number.value.denominator != 1 or not 0 <= number.value <= 23:
@@ -158,7 +161,9 @@ def _hour_at(words: tuple[str, ...], place: int) -> FoundSpan | None:
     if before == ("quarter", "past"):
         return _of_day(words, int(number.value), 15, place - 2, number.end)
     rest = words[number.end : number.end + 2]
-    minute = number_at(words, number.end) if rest and before[-1:] == ("at",) else None
+    minute = number_at(words, number.end) if rest else None
+    if minute is not None and before[-1:] != ("at",) and words[minute.end : minute.end + 1] not in _HALVES:
+        minute = None
     if minute is not None and minute.value.denominator == 1 and 0 < minute.value < 60:
         return _of_day(words, int(number.value), int(minute.value), place, minute.end)
     is_marked = (

@@ -9,7 +9,7 @@ from typing import Final
 
 from vivavoce.core.requests import ContextItem, ContextMessage, ContextToolOutput
 from vivavoce.engines.llm.clauses import sentences
-from vivavoce.engines.llm.names import FIRST_NAMES, name_at_start
+from vivavoce.engines.llm.names import FIRST_NAMES, capitalised_place, name_at_start
 from vivavoce.engines.llm.understand import has_phrase, line_of, tail, words_after, words_of
 
 MAX_READ: Final = 500  # of the user's latest messages, and as many of the first: facts in between are forgotten
@@ -127,8 +127,8 @@ def facts_in(text: str, question: str = "") -> dict[str, str]:
         facts["name"] = name
     for subject, phrases in _SUBJECTS.items():
         after = words_after(line, *phrases)
-        if after and (value := _until_end(after)):
-            facts[subject] = value
+        if after and (value := _until_end(after, joins=subject != "place")):
+            facts[subject] = capitalised_place(value, original) if subject == "place" else value
     return facts
 
 
@@ -140,14 +140,20 @@ _SUBJECTS: Final = {
 }
 
 
-def _until_end(after: str) -> str:
+def _until_end(after: str, *, joins: bool = False) -> str:
+    """The words up to the next clause; with `joins`, "and" goes on unless a clause about someone follows."""
     taken: list[str] = []
-    for word in after.split()[:MAX_FACT_WORDS]:
-        if word in _END and taken:
+    words = after.split()[: MAX_FACT_WORDS + 1]
+    for word, following in zip(words, [*words[1:], ""], strict=True):
+        is_joint = joins and word == "and" and following not in ("", *_SUBJECT_WORDS, *_END)
+        if (word in _END and taken and not is_joint) or len(taken) == MAX_FACT_WORDS:
             break
         taken.append(word)
     joined = " ".join(taken)
     return "" if joined in ("it", "that", "this", "you", "to", "them") else joined
+
+
+_SUBJECT_WORDS: Final = ("i", "my", "you", "we", "he", "she", "they", "it", "this", "that", "tell", "give", "then")
 
 
 def _owned_facts(line: str) -> dict[str, str]:

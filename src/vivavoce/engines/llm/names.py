@@ -3,20 +3,21 @@
 from typing import Final
 
 FIRST_NAMES: Final = frozenset(
-    "aaron adam adrian ahmed aisha alan albert alex alexander alice alison amanda amy ana ada andrea andrew angela anita "
-    "anna anne anthony arthur ben benjamin bernard bill bob brian bruce carl carla carlos carmen caroline catherine "
-    "charles charlie charlotte chris christian christina christine christopher claire clara colin daniel dave david "
-    "deborah dennis diana diego donald donna dorothy doug dylan edward elena elizabeth ellen emily emma eric erik ethan "
-    "eva evelyn fatima felix fiona francis frank fred gary george georgia gloria grace greg hannah harry heather helen "
-    "henry ian ibrahim ingrid irene isaac isabel ivan jack jacob james jan jane janet jason jean jeff jennifer jenny "
-    "jerry jessica jim joan joe john jonathan jordan jose joseph joshua juan judith judy julia julian julie karen karl "
-    "kate katherine keith kelly ken kevin kim larry laura lauren leah leo leon linda lisa liz louis lucas lucy luis luke "
-    "maja margaret maria marie mark marta martha martin mary matthew maya megan michael michelle mike miriam mohammed "
-    "monica nancy natalie nathan nicholas nick nicole nina nora olga oliver olivia oscar pablo pat patricia patrick paul "
-    "pedro peter phil philip rachel ralph raymond rebecca richard rob robert roger ron rosa rose roy ruth ryan sally sam "
-    "samantha samuel sandra sara sarah scott sean sharon simon sofia sonia sophia sophie stella stephanie stephen steve "
-    "steven stuart sue susan sylvia tanya ted teresa theo thomas tim tina tobias tom tony valerie vera victor victoria "
-    "vincent virginia walter wendy william yasmin yuki zoe".split()
+    "aaron adam adrian ahmed aisha alan albert alex alexander alice alison amanda amy ana ada andrea andrew angela "
+    "anita anna anne anthony arthur ben benjamin bernard bill bob brian bruce carl carla carlos carmen caroline "
+    "catherine charles charlie charlotte chris christian christina christine christopher claire clara colin daniel "
+    "dave david deborah dennis diana diego donald donna dorothy doug dylan edward elena elizabeth ellen emily emma "
+    "eric erik ethan eva evelyn fatima felix fiona francis frank fred gary george georgia gloria grace greg hannah "
+    "harry heather helen henry ian ibrahim ingrid irene isaac isabel ivan jack jacob james jan jane janet jason "
+    "jean jeff jennifer jenny jerry jessica jim joan joe john jonathan jordan jose joseph joshua juan judith judy "
+    "julia julian julie karen karl kate katherine keith kelly ken kevin kim larry laura lauren leah leo leon linda "
+    "lisa liz louis lucas lucy luis luke maja margaret maria marie mark marta martha martin mary matthew maya megan "
+    "michael michelle mike miriam mohammed monica nancy natalie nathan nicholas nick nicole nina nora olga oliver "
+    "olivia oscar pablo pat patricia patrick paul pedro peter phil philip rachel ralph raymond rebecca richard rob "
+    "robert roger ron rosa rose roy ruth ryan sally sam samantha samuel sandra sara sarah scott sean sharon simon "
+    "sofia sonia sophia sophie stella stephanie stephen steve steven stuart sue susan sylvia tanya ted teresa theo "
+    "thomas tim tina tobias tom tony valerie vera victor victoria vincent virginia walter wendy william yasmin yuki "
+    "zoe".split()
 )
 # Words that end a name, or show that no name was given.
 _NO_NAME: Final = frozenset(
@@ -47,3 +48,25 @@ def capitalised(word: str, original: str = "") -> str:
     place = original.lower().find(word)
     written = original[place : place + len(word)] if place >= 0 else ""
     return written if written != written.lower() else word[:1].upper() + word[1:]
+
+
+def capitalised_place(words: str, original: str = "") -> str:
+    """The words of a place with capitals, except the small ones: "new york", "the south of france"."""
+    small = (
+        "the",
+        "a",
+        "of",
+        "in",
+        "near",
+        "on",
+        "by",
+        "south",
+        "north",
+        "east",
+        "west",
+        "big",
+        "small",
+        "city",
+        "town",
+    )
+    return " ".join(word if word in small else capitalised(word, original) for word in words.split())

@@ -111,7 +111,7 @@ def _limit(text: str, unit: str) -> int | None:
         words = words_of(found[1])
         number = number_at(words, 0) if words else None
         if found[2].lower().startswith(unit) and number is not None and number.value >= 1:
-            return int(min(number.value, 10_000))
+            return min(int(number.value), 10_000)
     return None
 
 
@@ -125,8 +125,12 @@ def _max_sentences(text: str) -> int | None:
     return plain[found[1].lower()] if found else _limit(text, "sentence")
 
 
-_BRIEF: Final = re.compile(r"\b(?:be|keep|stay|answer|speak|talk|reply|respond)\b[^.\n]{0,40}?\b(?:brief|concise|short|terse|"
-                           r"briefly|concisely|succinct|succinctly)\b|\b(?:short|brief|concise) (?:answers|replies|responses)", re.I)  # fmt: skip
+_BRIEF: Final = re.compile(
+    r"\b(?:be|keep|stay|answer|speak|talk|reply|respond)\b[^.\n]{0,40}?"
+    r"\b(?:brief|concise|short|terse|briefly|concisely|succinct|succinctly)\b"
+    r"|\b(?:short|brief|concise) (?:answers|replies|responses)",
+    re.I,
+)
 _NOT_BRIEF: Final = re.compile(r"\b(?:not|never|don't) (?:be |too )?(?:brief|short|terse)\b", re.I)
 _NO_QUESTIONS: Final = re.compile(
     r"\b(?:never|don't|do not|without|avoid|no)\b[^.\n]{0,20}?\b(?:ask|asking|follow-up|followup|counter)\b"
@@ -134,7 +138,8 @@ _NO_QUESTIONS: Final = re.compile(
     re.I,
 )
 _ADDRESS: Final = re.compile(
-    r"\b(?:address|call|refer to)\s+(?:the\s+)?(?:user|me|caller|customer|them|him|her|listener|guest)\s+(?:as\s+|by\s+)?"
+    r"\b(?:address|call|refer to)\s+(?:the\s+)?(?:user|me|caller|customer|them|him|her|listener|guest)\s+"
+    r"(?:as\s+|by\s+)?"
     r"[\"'“]?([A-Z][\w-]{0,30}(?: [A-Z][\w-]{0,30})?|sir|madam|captain|boss|doctor|master|friend|my friend)",
     re.I,
 )
@@ -153,9 +158,12 @@ _WISHED: Final = (
     r"[^.\n\"“']{0,40}?[:,]?\s*(?:[\"“]([^\"”\n]{1,300})[\"”]|'([^\n]{1,300}?)'(?!\w)|([^\n\"“.!?]{1,200}[.!?]?))"
 )
 _OPENING: Final = re.compile(
-    r"\b(?:(?:greet|welcome)(?:\s+(?:the\s+)?(?:user|caller|customer|them|everyone|people|guest))?\s+(?:with|by saying)|"
-    r"(?:start|begin|open)(?:\s+the\s+(?:conversation|call|session))?\s+(?:by saying|with saying|with the words|with the phrase|with)|"
-    r"say exactly|your (?:first|opening) (?:words|line|sentence|message) (?:are|is|must be|should be)|say(?=:?\s*[\"“']))"
+    r"\b(?:(?:greet|welcome)(?:\s+(?:the\s+)?(?:user|caller|customer|them|everyone|people|guest))?\s+"
+    r"(?:with|by saying)|"
+    r"(?:start|begin|open)(?:\s+the\s+(?:conversation|call|session))?\s+"
+    r"(?:by saying|with saying|with the words|with the phrase|with)|"
+    r"say exactly|your (?:first|opening) (?:words|line|sentence|message) (?:are|is|must be|should be)|"
+    r"say(?=:?\s*[\"“']))"
     rf"{_WISHED}",
     re.I,
 )

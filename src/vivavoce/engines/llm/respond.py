@@ -11,11 +11,10 @@ import msgspec
 
 from vivavoce.core.requests import ContextMessage, GenerationRequest
 from vivavoce.engines.base import ToolCall
-from vivavoce.engines.llm import skills
 from vivavoce.engines.llm.finishing import finished
 from vivavoce.engines.llm.memory_of_conversation import Memory
 from vivavoce.engines.llm.persona import Persona, persona_of
-from vivavoce.engines.llm.skills import control, social, yesno
+from vivavoce.engines.llm.skills import control, order, social, yesno
 from vivavoce.engines.llm.speakable import speakable
 from vivavoce.engines.llm.tool_results import results_text
 from vivavoce.engines.llm.toolcalls import decide
@@ -66,7 +65,7 @@ def _answer(request: GenerationRequest, turn: Turn, replays: int) -> str | tuple
         return decision
     if (rest := _rest_of_cut_answer(request, turn, replays)) is not None:
         return rest
-    return next(text for skill in skills.SKILLS if (text := skill(turn)) is not None)
+    return next(text for skill in order.SKILLS if (text := skill(turn)) is not None)
 
 
 def _opening(turn: Turn) -> str:

@@ -68,9 +68,14 @@ def resolved(schema: object, root: Json) -> Json:
         branch = _branch(schema, root)
         if branch is None:
             return schema
-        kept = {key: schema[key] for key in ("description", "default") if key in schema}
-        schema = {**branch, **kept} if is_json_object(branch) else branch
+        schema = _with_notes(branch, schema) if is_json_object(branch) else branch
     return {}
+
+
+def _with_notes(branch: Json, outer: Json) -> Json:
+    """The branch with the description and the default that stand beside the reference."""
+    notes: Json = {key: value for key, value in outer.items() if key in ("description", "default")}
+    return {**branch, **notes}
 
 
 def is_json_object(value: object) -> TypeGuard[Json]:
@@ -85,7 +90,8 @@ def _branch(schema: Json, root: Json) -> object | None:
     for key in ("anyOf", "oneOf", "allOf"):
         branches = schema.get(key)
         if isinstance(branches, list) and branches and "type" not in schema and "enum" not in schema:
-            return next((branch for branch in branches if not _is_null(branch)), branches[0])
+            alternatives: list[object] = branches
+            return next((branch for branch in alternatives if not _is_null(branch)), alternatives[0])
     return None
 
 

@@ -22,6 +22,7 @@ _NUMBER: Final = re.compile(r"\d+(?:\.\d+)?")
 _UNSPEAKABLE: Final = re.compile(r"[^A-Za-z' ,.?!-]+")
 _SPACE_BEFORE: Final = re.compile(r" +([,.?!])")
 _SPACES: Final = re.compile(r"\s+")
+_SENTENCE_START: Final = re.compile(r"(?:^|[.?!] )[a-z]")
 _STOPS: Final = re.compile(r"[,.?!](?:\s*[,.?!])+")
 
 
@@ -44,7 +45,7 @@ def tidy(text: str) -> str:
     """Single spaces, no space before a stop, no doubled stops, at most `MAX_ANSWER_CHARS` characters."""
     text = _SPACE_BEFORE.sub(r"\1", _SPACES.sub(" ", text)).strip(" ,")
     text = _STOPS.sub(lambda found: next(stop for stop in "?!.," if stop in found[0]), text)
-    return shortened(text, MAX_ANSWER_CHARS)
+    return shortened(_SENTENCE_START.sub(lambda found: found[0].upper(), text), MAX_ANSWER_CHARS)
 
 
 def shortened(text: str, max_chars: int) -> str:

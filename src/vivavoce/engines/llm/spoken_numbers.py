@@ -29,6 +29,11 @@ class Found(msgspec.Struct, frozen=True):
     end: int
 
 
+def is_number_word(word: str) -> bool:
+    """Whether the word is a number or part of one."""
+    return word in _UNITS or word in _TENS or word in _SCALES or word == "hundred" or word[0].isdigit()
+
+
 def numbers_in(words: tuple[str, ...]) -> list[Found]:
     """All numbers, in order, each as long as it can be read."""
     found: list[Found] = []

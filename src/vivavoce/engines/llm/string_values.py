@@ -1,5 +1,6 @@
 """Chooses the words of an utterance that are the value of a string parameter, by the parameter's name."""
 
+from collections.abc import Sequence
 from typing import Final
 
 from vivavoce.engines.llm.schemas import Property
@@ -7,17 +8,20 @@ from vivavoce.engines.llm.utterance_pool import Pool, Segment
 
 # (words in the parameter's name, prepositions before its value, in order of preference)
 _CLASSES: Final = (
-    (("origin", "from", "source", "departure"), ("from",)),
-    (("destination", "to", "target", "arrival"), ("to", "into", "for")),
-    (("recipient", "contact", "person", "receiver", "callee", "whom", "attendee", "guest"), ("to", "with", "for", "named", "called")),
-    (("city", "location", "place", "country", "town", "address", "where", "region", "area", "state", "room", "zone"),
-     ("in", "at", "near", "for", "to", "from", "on", "about")),
-    (("name", "title", "label", "song", "artist"), ("called", "named", "titled", "by", "for", "about")),
-    (("query", "topic", "subject", "question", "keyword", "keywords", "q", "term", "search", "about"), ("about", "for", "on", "regarding", "of")),
-    (("symbol", "ticker", "company", "product", "language", "currency", "category", "team"), ("of", "for", "in", "to", "into", "about", "from")),
+    ("origin from source departure", "from"),
+    ("destination to target arrival", "to into for"),
+    ("recipient contact person receiver callee whom attendee guest", "to with for named called"),
+    ("city location place country town address where region area state room zone restaurant hotel shop store venue",
+     "in at near for to from on about of"),
+    ("artist band author singer", "by from"),
+    ("song track album movie", "called named titled"),
+    ("name title label", "called named titled for about"),
+    ("query topic subject question keyword keywords q term search about", "about for on regarding of"),
+    ("symbol ticker company product language currency category team", "of for in to into about from"),
 )  # fmt: skip
+_CUES: Final = {word: cues.split() for words, cues in reversed(_CLASSES) for word in words.split()}
 _NAMED: Final = frozenset("city location place country town region recipient contact person attendee guest callee "
-                          "origin destination name artist company state".split())  # fmt: skip
+                          "origin destination name artist company state restaurant hotel venue".split())  # fmt: skip
 _MESSAGES: Final = frozenset("message text body content note reason comment description summary".split())
 _MESSAGE_CUES: Final = ("saying", "that", "says", "because", "message", "text", "note", "about")
 _TOPICS: Final = frozenset("query topic subject question keyword keywords q term search".split())
@@ -33,6 +37,11 @@ def string_value(parameter: Property, pool: Pool) -> str:
         return ""
     pool.take(segment.start, segment.end)
     return _cut(parameter, _capitalised(parameter, pool.written(segment.start, segment.end)))
+
+
+def is_free_text(parameter: Property) -> bool:
+    """Whether the value may be any text: a message or a topic."""
+    return bool((_MESSAGES | _TOPICS) & set(parameter.words))
 
 
 def list_value(parameter: Property, pool: Pool) -> list[str]:
@@ -69,23 +78,23 @@ def _message(parameter: Property, pool: Pool) -> Segment | None:
 
 
 def _chosen(parameter: Property, pool: Pool) -> Segment | None:
-    segments = pool.segments()
+    segments = pool.segments(with_dates=not (_NAMED & set(parameter.words)))
     bare = [segment for segment in segments if not segment.preposition]
-    cues = next((cues for names, cues in _CLASSES if set(names) & set(parameter.words)), None)
+    cues = next((_CUES[word] for word in parameter.words if word in _CUES), None)
     if cues is None:
         return _first(bare, segments, _DEFAULT) or next(iter(segments), None)
     is_topic = bool(_TOPICS & set(parameter.words))
     found = _by_preposition(segments, cues)
     if is_topic and (bare or found):
         return _to_the_end(bare[0] if bare else found, pool)
-    return found or (bare[0] if bare and (parameter.is_required or len(bare[0:2]) == 1) else None)
+    return found or (bare[0] if bare and (parameter.is_required or len(bare) == 1) else None)
 
 
-def _first(bare: list[Segment], segments: list[Segment], cues: tuple[str, ...]) -> Segment | None:
+def _first(bare: list[Segment], segments: list[Segment], cues: Sequence[str]) -> Segment | None:
     return bare[0] if bare else _by_preposition(segments, cues)
 
 
-def _by_preposition(segments: list[Segment], cues: tuple[str, ...]) -> Segment | None:
+def _by_preposition(segments: list[Segment], cues: Sequence[str]) -> Segment | None:
     for cue in cues:
         for segment in segments:
             if segment.preposition == cue:

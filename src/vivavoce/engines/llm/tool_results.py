@@ -19,7 +19,8 @@ _SUCCESS_KEYS: Final = ("ok", "success", "succeeded", "done")
 _UNIT_ENDINGS: Final = {
     "c": "degrees celsius", "celsius": "degrees celsius", "f": "degrees fahrenheit", "fahrenheit": "degrees fahrenheit",
     "km": "kilometers", "kmh": "kilometers per hour", "kph": "kilometers per hour", "mph": "miles per hour",
-    "percent": "percent", "pct": "percent", "minutes": "minutes", "seconds": "seconds", "hours": "hours", "days": "days",
+    "percent": "percent", "pct": "percent", "minutes": "minutes", "seconds": "seconds", "hours": "hours",
+    "days": "days",
     "usd": "dollars", "eur": "euros", "ms": "milliseconds", "kg": "kilograms", "m": "meters", "mm": "millimeters",
 }  # fmt: skip
 _ISO_DATE: Final = re.compile(
@@ -46,7 +47,7 @@ def _result(output: ContextToolOutput, name: str, is_one_of_several: bool) -> st
     if (error := _error_in(value)) is not None:
         return f"{(name or 'that').capitalize()} did not work: {error.rstrip('.!')}."
     said = _sentence(value)
-    return f"For {name}: {said}" if is_one_of_several and name else said
+    return f"For {name}: {said[:1].lower()}{said[1:]}" if is_one_of_several and name else said
 
 
 def _decoded(text: str) -> Json:

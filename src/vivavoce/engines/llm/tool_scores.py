@@ -18,11 +18,13 @@ _MAX_DESCRIPTION_CHARS: Final = 400
 
 _SYNONYMS: Final = (
     "weather forecast rain sunny temperature snow windy umbrella", "play start listen", "song music track tune",
-    "call phone dial ring", "email mail", "message text sms", "light lamp lights lighting", "find search look lookup browse",
+    "call phone dial ring", "email mail", "message text sms", "light lamp lights lighting",
+    "find search look lookup browse",
     "buy order purchase", "book reserve reservation booking", "schedule arrange plan", "appointment meeting",
     "cancel abort", "delete remove erase clear", "add append put insert", "create make new", "send write post",
     "price cost expensive", "stock share stocks", "remind reminder", "timer alarm", "turn switch set change adjust",
-    "show list display", "open unlock", "close shut lock", "flight fly plane", "hotel room", "restaurant eat food dinner",
+    "show list display", "open unlock", "close shut lock", "flight fly plane", "hotel room",
+    "restaurant eat food dinner",
     "news headline headlines", "translate translation", "account balance money", "calculate compute calculator",
     "roll throw", "transfer escalate forward", "human agent operator person representative", "end hang finish",
     "track status where", "product item", "location place city", "calendar event", "direction route navigate way",
@@ -30,13 +32,20 @@ _SYNONYMS: Final = (
 _CANONICAL: Final = {stem(word): group.split()[0] for group in _SYNONYMS for word in reversed(group.split())}
 # Verbs of which every function is full: they are no evidence by themselves.
 _GENERIC: Final = frozenset(
-    stem(word) for word in "get set do make find search fetch run use show tell current function tool call check create "
-    "update add remove turn new user info information data the by to for of in and on a look".split()
+    stem(word) for word in "get set do make find search fetch run use show tell current function tool call check "
+    "create update add remove turn new user info information data the by to for of in and on a look".split()
 )  # fmt: skip
+# A function that begins with one of these is called only if the verb itself was said.
+_GRAVE: Final = frozenset(
+    stem(word) for word in "delete remove cancel send buy order pay transfer book unlock lock submit reset clear close "
+    "end stop refund escalate reserve purchase".split()
+)  # fmt: skip
+# One that begins with one of these is not called by a question, unless the verb was said: "what time zone is this".
 _CHANGING: Final = frozenset(
-    stem(word) for word in "set update delete remove cancel send buy order pay transfer book unlock lock create add "
-    "schedule post write submit reset clear close end start stop turn change move refund escalate".split()
+    stem(word) for word in "set create add update schedule write post start turn change move make put save".split()
 )  # fmt: skip
+_POLITE: Final = ("please", "can", "could", "would", "will", "you", "i", "want", "to", "like", "now", "okay", "and")
+_ASKING: Final = ("what", "who", "which", "where", "when", "why", "how", "is", "are", "do", "does", "did")
 
 
 def canonical(word: str) -> str:
@@ -51,28 +60,41 @@ def _canonical_words(text: str) -> frozenset[str]:
 
 
 @functools.lru_cache(maxsize=4096)
-def _name_parts(name: str) -> tuple[frozenset[str], frozenset[str], frozenset[str]]:
-    """The telling words of a name, its generic words, and those of its words that change something."""
+def _name_parts(name: str) -> tuple[frozenset[str], frozenset[str]]:
+    """The telling words of a name and its generic words."""
     words = name_words(name)
     stems = frozenset(stem(word) for word in words)
     telling = frozenset(canonical(word) for word in words if stem(word) not in _GENERIC and word not in STOP_WORDS)
-    changing = frozenset(canonical(word) for word in words[:1] if stem(word) in _CHANGING)
-    return telling, stems & _GENERIC, changing
+    return telling, stems & _GENERIC
 
 
 def score(tool: FunctionSpec, words: tuple[str, ...]) -> float:
     """How much the words ask for the function; `THRESHOLD` and more is a call."""
     said = frozenset(canonical(word) for word in words)
-    telling, generic, changing = _name_parts(tool.name)
+    telling, generic = _name_parts(tool.name)
     is_named = f" {' '.join(name_words(tool.name))} " in f" {' '.join(words)} "
-    if changing and not (changing & said or is_named):
+    if not is_named and _lacks_its_verb(tool.name, words, said):
         return 0.0
     name = _NAME_WEIGHT * len(telling & said) / len(telling) if telling else 0.0
-    verbs = 0.5 * len(generic & frozenset(map(stem, words)))
+    verbs = 1.0 * _begins_with_its_verb(tool.name, words) + 0.5 * len(generic & frozenset(map(stem, words)))
     if not telling:
         verbs += 2.0 * is_named
     described = _canonical_words(tool.description[:_MAX_DESCRIPTION_CHARS]) & said
     return name + verbs + is_named + _described(len(described)) + _parameters(tool, words, said)
+
+
+def _lacks_its_verb(name: str, words: tuple[str, ...], said: frozenset[str]) -> bool:
+    verb = next(iter(name_words(name)), "")
+    if canonical(verb) in said:
+        return False
+    return stem(verb) in _GRAVE or (stem(verb) in _CHANGING and words[:1] != () and words[0] in _ASKING)
+
+
+def _begins_with_its_verb(name: str, words: tuple[str, ...]) -> bool:
+    """Whether the utterance commands what the name begins with: "play hey jude" and play_music."""
+    verb = next(iter(name_words(name)), "")
+    spoken = [word for word in words[:5] if word not in _POLITE]
+    return stem(verb) not in _GENERIC | _GRAVE and spoken[:1] != [] and canonical(spoken[0]) == canonical(verb)
 
 
 def _described(hits: int) -> float:

@@ -99,7 +99,7 @@ def _calls_or_question(wishes: list[_Wish], turn: Turn) -> Decision:
     calls: list[ToolCall] = []
     for wish in wishes:
         filled = fill(wish.tool, wish.text, turn.now, wish.given)
-        if filled.missing and turn.persona is not None:
+        if filled.missing:
             return question(wish.tool, filled.missing[0])
         calls.append(_call(wish.tool, filled.values))
     return tuple(calls)
@@ -107,7 +107,8 @@ def _calls_or_question(wishes: list[_Wish], turn: Turn) -> Decision:
 
 def question(tool: FunctionSpec, parameter: Property) -> str:
     """Asks for a required parameter."""
-    return f"{_need(tool, parameter)}. What should it be?"
+    asked = "Yes or no?" if parameter.kind == "boolean" else "What should it be?"
+    return f"{_need(tool, parameter)}. {asked}"
 
 
 def _need(tool: FunctionSpec, parameter: Property) -> str:

@@ -45,7 +45,7 @@ class Turn(msgspec.Struct, frozen=True):
     @property
     def is_question(self) -> bool:
         """Whether it sounds like a question."""
-        return self.text.rstrip().endswith("?") or self.starts(*_QUESTION_WORDS)
+        return self.text.rstrip().endswith("?") or (self.starts(*_QUESTION_WORDS) and not self.starts("do not"))
 
     def saying(self, text: str) -> "Turn":
         """The same turn as if the user had said `text`."""

@@ -5,13 +5,16 @@ from typing import Final
 
 import msgspec
 
+from vivavoce.engines.llm.dates import date_in, time_in
 from vivavoce.engines.llm.understand import STOP_WORDS, stem, words_of
 
 _PREPOSITIONS: Final = frozenset(
     "in at to from for with on by about saying called named near into onto titled regarding until between that".split()
 )
 _ENDS: Final = frozenset("please now then thanks".split())
-_TRIMMED: Final = STOP_WORDS | frozenset("want need give show find set make put turn search tell create start".split())
+_TRIMMED: Final = (STOP_WORDS - {"hey"}) | frozenset(
+    "want need give show find set make put turn search tell create start".split()
+)
 _EDGES: Final = frozenset("the a an my your our some and please is it".split())
 
 
@@ -32,6 +35,7 @@ class Pool:
         self.words = words_of(text)
         self.used: set[int] = set()
         stems = {stem(word) for word in tool_words}
+        self._dated = self._date_places()
         self._own = {place for place, word in enumerate(self.words) if stem(word) in stems}
 
     def take(self, start: int, end: int) -> None:
@@ -51,13 +55,21 @@ class Pool:
                 return start
         return -1
 
-    def segments(self) -> list[Segment]:
-        """The runs of free words between prepositions, used words and the function's own words."""
+    def _date_places(self) -> set[int]:
+        found = (date_in(self.words, self.now.date()), time_in(self.words))
+        return {place for span in found if span is not None for place in range(span.start, span.end)}
+
+    def segments(self, *, with_dates: bool = True) -> list[Segment]:
+        """The runs of free words between prepositions, used words and the function's own words.
+
+        Without dates a run ends before "tomorrow" or "at nine" too.
+        """
+        barred = self.used | self._own | (set() if with_dates else self._dated)
         found: list[Segment] = []
         preposition, start = "", 0
         for place, word in enumerate((*self.words, "please")):
             is_preposition = word in _PREPOSITIONS
-            if is_preposition or word in _ENDS or place in self.used or place in self._own:
+            if is_preposition or word in _ENDS or place in barred:
                 found += self._trimmed(preposition, start, place)
                 preposition, start = (word if is_preposition else ""), place + 1
         return found

@@ -16,8 +16,10 @@ def answer(turn: Turn) -> str | None:
 
 
 def _time(turn: Turn) -> str | None:
-    if turn.has("what time is it", "the time is it", "time is it", "how late is it", "what is the time", "what the time",
-                "what time it is", "have the time", "current time", "got the time", "tell me the time", "the time please",
+    if turn.has("what time is it", "the time is it", "time is it", "how late is it", "what is the time",
+        "what the time",
+                "what time it is", "have the time", "current time", "got the time", "tell me the time",
+                "the time please",
                 "the time now"):  # fmt: skip
         return f"It is {spoken_time(turn.now)}."
     is_short = len(turn.words) <= 5 and turn.has("time", "clock") and turn.has(*_ASKING)
@@ -56,7 +58,8 @@ def _date(turn: Turn) -> str | None:
 
 def spoken_date(day: date) -> str:
     """ "Saturday, November 21st, 2026"."""
-    return f"{WEEKDAYS[day.weekday()].capitalize()}, {MONTHS[day.month - 1].capitalize()} {ordinal_digits(day.day)}, {day.year}"
+    weekday, month = WEEKDAYS[day.weekday()].capitalize(), MONTHS[day.month - 1].capitalize()
+    return f"{weekday}, {month} {ordinal_digits(day.day)}, {day.year}"
 
 
 def ordinal_digits(value: int) -> str:

@@ -14,6 +14,8 @@ def answer(turn: Turn) -> str | None:
     if turn.is_only("never mind", "nevermind", "forget it", "cancel", "cancel that", "cancel it", "no never mind",
                     "forget about it", "oh never mind", "it does not matter"):  # fmt: skip
         return "All right. What would you like instead?"
+    if turn.starts("do not", "please do not") and not turn.has("forget", "call me", "you", "know"):
+        return "All right, I will not do that."
     if wants_repetition(turn):
         last = turn.memory.last_answer
         return last.text if last else NOTHING_TO_REPEAT
@@ -39,5 +41,6 @@ def wants_continuation(turn: Turn) -> bool:
     """Whether the last answer is to go on."""
     return turn.is_only(
         "go on", "continue", "please continue", "please go on", "keep going", "and then", "carry on", "go ahead",
-        "go on please", "continue please", "you were saying", "what were you saying", "okay go on", "finish your sentence",
+        "go on please", "continue please", "you were saying", "what were you saying", "okay go on",
+        "finish your sentence",
     )  # fmt: skip

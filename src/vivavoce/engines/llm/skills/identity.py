@@ -14,15 +14,19 @@ ABILITIES: Final = (
 def answer(turn: Turn) -> str | None:
     if turn.has("your name", "are you called", "should i call you", "do i call you", "name yourself"):
         return _name(turn)
-    if turn.has("what can you do", "what do you do", "can you help me with", "what you can do", "help me", "your abilities",
+    if turn.has("what can you do", "what do you do", "can you help me with", "what you can do", "help me",
+        "your abilities",
                 "what are you able", "what can i ask", "what can i say", "how does this work", "what else can you do",
-                "what are you capable of", "what are you good at", "what can you help") or turn.is_only("help", "help please"):  # fmt: skip
+                "what are you capable of", "what are you good at", "what can you help") or turn.is_only("help",
+                "help please"):  # fmt: skip
         return f"I am {WHAT_I_AM}. {ABILITIES}{tools_sentence(turn)}"
-    if turn.has("who are you", "what are you", "about yourself", "introduce yourself", "who am i talking to", "who is this",
+    if turn.has("who are you", "what are you", "about yourself", "introduce yourself", "who am i talking to",
+        "who is this",
                 "who am i speaking to", "who i am talking to"):  # fmt: skip
         return f"{_name(turn)} {ABILITIES}" if not turn.persona.name else f"I am {turn.persona.name}, {WHAT_I_AM}."
     if turn.has("are you a", "are you an", "are you", "you are a") and turn.has(
-        "robot", "human", "person", "ai", "a i", "real", "machine", "computer", "model", "bot", "alive", "artificial", "g p t", "chat gpt",
+        "robot", "human", "person", "ai", "a i", "real", "machine", "computer", "model", "bot", "alive",
+        "artificial", "g p t", "chat gpt",
         "chatgpt", "program", "conscious"
     ):  # fmt: skip
         return f"I am {WHAT_I_AM}. I am a program, not a person."
@@ -62,8 +66,10 @@ def _abilities(turn: Turn) -> str | None:
     return None
 
 
-_LANGUAGES: Final = ("german", "french", "spanish", "italian", "english", "language", "languages", "chinese", "japanese",
-                     "russian", "portuguese", "dutch", "polish", "arabic", "hindi", "turkish", "other languages")  # fmt: skip
+_LANGUAGES: Final = ("german", "french", "spanish", "italian", "english", "language", "languages", "chinese",
+    "japanese",
+                     "russian", "portuguese", "dutch", "polish", "arabic", "hindi", "turkish",
+                     "other languages")  # fmt: skip
 
 
 def _name(turn: Turn) -> str:

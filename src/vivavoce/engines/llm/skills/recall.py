@@ -5,8 +5,9 @@ from typing import Final
 from vivavoce.core.requests import ContextMessage, ContextToolOutput
 from vivavoce.engines.llm.memory_of_conversation import ASKED_NAME
 from vivavoce.engines.llm.speakable import shortened
+from vivavoce.engines.llm.spoken_numbers import is_number_word
 from vivavoce.engines.llm.turn import Turn
-from vivavoce.engines.llm.understand import STOP_WORDS, content_words, swap_person, words_of
+from vivavoce.engines.llm.understand import content_words, swap_person, words_of
 
 _QUOTE_CHARS: Final = 200
 _MAX_TOPICS: Final = 6
@@ -25,7 +26,8 @@ def quoted(text: str) -> str:
 
 
 def _how_long(turn: Turn) -> str | None:
-    if not (turn.has("how long") and turn.has("talking", "talked", "talk", "speaking", "spoken", "been here", "chatting",
+    if not (turn.has("how long") and turn.has("talking", "talked", "talk", "speaking", "spoken", "been here",
+        "chatting",
                                               "conversation", "session", "call", "been talking")):  # fmt: skip
         return None
     return f"We have been talking for {span_of(turn.elapsed_s)}."
@@ -53,7 +55,8 @@ def _how_many(turn: Turn) -> str | None:
 
 
 def _what_you_said(turn: Turn) -> str | None:
-    if not turn.has("did you say", "did you just say", "have you said", "you said", "were you saying", "did you tell me",
+    if not turn.has("did you say", "did you just say", "have you said", "you said", "were you saying",
+        "did you tell me",
                     "did you answer", "you just said", "was your answer", "was your last answer"):  # fmt: skip
         return None
     if not turn.has("what", "tell me", "repeat"):
@@ -68,7 +71,8 @@ def _what_you_said(turn: Turn) -> str | None:
 
 
 def _what_i_said(turn: Turn) -> str | None:
-    if not turn.has("did i say", "did i just say", "have i said", "i said", "did i tell you", "did i ask", "i just said",
+    if not turn.has("did i say", "did i just say", "have i said", "i said", "did i tell you", "did i ask",
+        "i just said",
                     "i have said", "was my question", "was my last question", "did i ask you", "i asked",
                     "was my first question", "have i asked"):  # fmt: skip
         return None
@@ -107,7 +111,8 @@ def _note(turn: Turn) -> str | None:
 
 def _facts(turn: Turn) -> str | None:
     facts = turn.memory.facts
-    if turn.has("is my name", "my name is what", "am i called", "do you know my name", "know my name", "remember my name",
+    if turn.has("is my name", "my name is what", "am i called", "do you know my name", "know my name",
+        "remember my name",
                 "who am i", "who i am", "what my name is") and not facts_just_told(turn):  # fmt: skip
         return (
             f"Your name is {facts['name']}." if "name" in facts else f"You have not told me your name yet. {ASKED_NAME}"
@@ -155,17 +160,18 @@ def _all_facts(facts: dict[str, str]) -> str:
 
 def _summary(turn: Turn) -> str | None:
     if not turn.has("summarize", "summary", "sum up", "talk about so far", "talked about", "did we talk about",
-                    "have we discussed", "did we discuss", "were we talking about", "are we talking about"):  # fmt: skip
+                    "have we discussed", "did we discuss", "were we talking about",
+                    "are we talking about"):  # fmt: skip
         return None
     said = turn.memory.earlier_user_texts
     if not said:
         return "We have not talked about anything yet."
     topics = topics_of(said)
     about = (
-        f" about {', '.join(topics[:-1]) + ' and ' + topics[-1] if len(topics) > 1 else topics[0]}" if topics else ""
+        f" We talked about {', '.join(topics[:-1])}{' and ' if len(topics) > 1 else ''}{topics[-1]}." if topics else ""
     )
-    called = _called_tools(turn)
-    return f"You said {len(said)} thing{'' if len(said) == 1 else 's'}. We talked{about}. The last thing was: {quoted(said[-1])}.{called}"
+    counted = f"{len(said)} thing{'' if len(said) == 1 else 's'}"
+    return f"You said {counted}.{about} The last thing was: {quoted(said[-1])}.{_called_tools(turn)}"
 
 
 def topics_of(texts: list[str]) -> list[str]:
@@ -173,7 +179,7 @@ def topics_of(texts: list[str]) -> list[str]:
     counts: dict[str, int] = {}
     for text in texts[-100:]:
         for word in content_words(words_of(text)):
-            if word.isalpha() and len(word) > 3 and word not in STOP_WORDS:
+            if word.isalpha() and len(word) > 3 and not is_number_word(word):
                 counts[word] = counts.get(word, 0) + 1
     best = sorted(counts, key=lambda word: -counts[word])[:_MAX_TOPICS]
     return [word for word in counts if word in best]

@@ -9,7 +9,8 @@ from vivavoce.engines.llm.understand import content_words, swap_person
 
 _MAX_REFLECTED_WORDS: Final = 14
 _FOLLOW_UPS: Final = (
-    "What was that like?", "Tell me more about that.", "Why is that important to you?", "How did that come about?", "What happened then?",
+    "What was that like?", "Tell me more about that.", "Why is that important to you?", "How did that come about?",
+    "What happened then?",
 )  # fmt: skip
 _CUED: Final = (
     (("i want", "i would like", "i wish", "i hope", "i need"), "What would that change for you?"),
@@ -17,9 +18,13 @@ _CUED: Final = (
     (("i will", "i am going to", "i plan", "tomorrow", "next week", "we will"), "Are you looking forward to it?"),
     (("because",), "That makes sense. Is there more to it?"),
     (("i work", "my job", "i am working"), "What do you like about your work?"),
-    (("my mother", "my father", "my wife", "my husband", "my son", "my daughter", "my family", "my brother", "my sister", "my friend"),
-     "Tell me more about them."),
     (("yesterday", "last week", "last year", "i was", "i went", "we went", "i saw", "i had"), "How was that?"),
+)  # fmt: skip
+
+
+_PEOPLE: Final = (
+    "mother", "father", "wife", "husband", "son", "daughter", "family", "brother", "sister", "friend", "boss",
+    "dog", "cat",
 )  # fmt: skip
 
 
@@ -27,9 +32,16 @@ def answer(turn: Turn) -> str | None:
     return _unknown(turn) if _asks_something(turn) else _reflected(turn)
 
 
+_LONE_QUESTIONS: Final = ("why", "how", "when", "where", "who", "which", "why not", "how come", "what for", "how so")
+
+
 def _asks_something(turn: Turn) -> bool:
-    wishes = turn.starts("tell me", "explain", "describe", "give me", "show me", "let us", "please", "write", "make", "define", "find",
-                         "do", "play", "open", "close", "start", "turn", "set", "put", "go to", "call", "send", "read")  # fmt: skip
+    if turn.is_only(*_LONE_QUESTIONS):
+        return True
+    wishes = turn.starts("tell me", "explain", "describe", "give me", "show me", "let us", "please", "write",
+        "make", "define", "find",
+                         "do", "play", "open", "close", "start", "turn", "set", "put", "go to", "call", "send",
+                         "read")  # fmt: skip
     return wishes or (turn.is_question and len(turn.words) > 1)
 
 
@@ -48,6 +60,8 @@ def _unknown(turn: Turn) -> str:
 
 def _reflected(turn: Turn) -> str:
     follow_up = next((question for cues, question in _CUED if turn.has(*cues)), None)
+    relative = next((person for person in _PEOPLE if turn.has(f"my {person}")), None)
+    follow_up = f"Tell me more about your {relative}." if relative else follow_up
     follow_up = follow_up or _FOLLOW_UPS[len(turn.memory.user_texts) % len(_FOLLOW_UPS)]
     words = [word for word in turn.words if word not in ("um", "uh", "well", "so", "and", "but", "yes", "oh")] or list(
         turn.words

@@ -7,7 +7,8 @@ from vivavoce.engines.llm.skills.yesno import TALK_ABOUT_IT, WHAT_I_CAN_DO
 from vivavoce.engines.llm.turn import Turn
 from vivavoce.engines.llm.understand import content_words
 
-_GREETINGS: Final = ("hello", "hi", "hey", "good morning", "good afternoon", "good evening", "greetings", "howdy", "good day",
+_GREETINGS: Final = ("hello", "hi", "hey", "good morning", "good afternoon", "good evening", "greetings", "howdy",
+    "good day",
                      "hi there", "hello there", "hallo")  # fmt: skip
 _PHRASES: Final = {
     "": ("Hello", "You are welcome.", "Goodbye."),
@@ -16,8 +17,10 @@ _PHRASES: Final = {
     "Spanish": ("Buenos días", "De nada.", "Adiós."),
 }
 _GOOD: Final = ("happy", "great", "good", "fine", "excited", "glad", "wonderful", "fantastic", "well", "proud", "okay")
-_BAD: Final = ("sad", "tired", "unhappy", "angry", "sick", "ill", "lonely", "stressed", "afraid", "scared", "worried", "upset",
-               "depressed", "exhausted", "nervous", "anxious", "frustrated", "bad", "terrible", "awful", "bored", "hungry", "cold")  # fmt: skip
+_BAD: Final = ("sad", "tired", "unhappy", "angry", "sick", "ill", "lonely", "stressed", "afraid", "scared",
+    "worried", "upset",
+               "depressed", "exhausted", "nervous", "anxious", "frustrated", "bad", "terrible", "awful", "bored",
+               "hungry", "cold")  # fmt: skip
 
 
 def answer(turn: Turn) -> str | None:
@@ -41,7 +44,8 @@ def greeting(turn: Turn) -> str:
 
 
 def _goodbye(turn: Turn) -> str | None:
-    if turn.has("goodbye", "good bye", "bye", "bye bye", "see you", "good night", "farewell", "talk to you later", "have to go",
+    if turn.has("goodbye", "good bye", "bye", "bye bye", "see you", "good night", "farewell", "talk to you later",
+        "have to go",
                 "until next time", "see you later", "have a nice day", "gotta go"):  # fmt: skip
         word = phrases(turn.persona.language)[2].rstrip(".")
         name = f", {turn.memory.name}" if turn.memory.name else ""
@@ -51,7 +55,8 @@ def _goodbye(turn: Turn) -> str | None:
 
 def _how_are_you(turn: Turn) -> str | None:
     if turn.has("how are you", "how do you do", "how are things", "how is it going", "how you doing", "how do you feel",
-                "are you okay", "are you well", "what is up", "how have you been", "how are ya", "how are you doing"):  # fmt: skip
+                "are you okay", "are you well", "what is up", "how have you been", "how are ya",
+                "how are you doing"):  # fmt: skip
         hello = f"{greeting(turn)} " if turn.has(*_GREETINGS) else ""
         return f"{hello}I am well, thank you. How are you?"
     if "How are you" in turn.memory.last_question and turn.has(
@@ -121,9 +126,11 @@ def first_greeting(turn: Turn) -> str:
 
 
 def _praise(turn: Turn) -> str | None:
-    if turn.has("good job", "well done", "you are great", "you are good", "you are smart", "you are funny", "you are nice",
+    if turn.has("good job", "well done", "you are great", "you are good", "you are smart", "you are funny",
+        "you are nice",
                 "good answer", "that was good", "very good", "that is great", "that is nice", "amazing", "awesome",
-                "that is funny", "ha ha", "haha", "wow", "cool", "great", "nice", "perfect", "excellent") and len(turn.words) <= 6:  # fmt: skip
+                "that is funny", "ha ha", "haha", "wow", "cool", "great", "nice", "perfect",
+                "excellent") and len(turn.words) <= 6:  # fmt: skip
         return "Thank you, that is kind. What shall we do next?"
     return None
 
@@ -137,7 +144,9 @@ def _complaint(turn: Turn) -> str | None:
 
 
 def _acknowledged(turn: Turn) -> str | None:
-    if turn.is_only("okay", "all right", "alright", "i see", "right", "good", "fine", "hm", "hmm", "um", "uh", "ah", "oh", "well",
-                    "uh huh", "mm", "i understand", "got it", "interesting", "really", "sure", "i do not know", "nothing", "maybe"):  # fmt: skip
+    if turn.is_only("okay", "all right", "alright", "i see", "right", "good", "fine", "hm", "hmm", "um", "uh", "ah",
+        "oh", "well",
+                    "uh huh", "mm", "i understand", "got it", "interesting", "really", "sure", "i do not know",
+                    "nothing", "maybe"):  # fmt: skip
         return "I am listening. What would you like to talk about?"
     return None

@@ -22,7 +22,7 @@ FACTS: Final = (
     "Light from the sun needs about eight minutes to reach us.",
 )
 STORIES: Final = (
-    "Once a lighthouse grew tired of blinking. It stopped for one night, and all the ships came close to ask how it was.",
+    "Once a lighthouse grew tired of blinking. It stopped for one night, and all the ships came to ask how it was.",
     "Once a key lost its door. It tried every lock in town, and in the end it opened a bakery.",
 )
 POEM: Final = (

@@ -1,0 +1,108 @@
+"""A client's side of a conversation: sends, listens, shows captions, and keeps both voices on one clock."""
+
+import asyncio
+import base64
+import contextlib
+from collections.abc import Callable
+
+from vivavoce.cli.captions import captions, fault
+from vivavoce.cli.faults import CommandError
+from vivavoce.cli.floor import Floor
+from vivavoce.cli.peers import Json, Peer
+from vivavoce.cli.tracks import Tracks
+
+
+class Conversation:
+    """A conversation in progress. `listen` must run beside whatever speaks."""
+
+    def __init__(self, peer: Peer, show: Callable[[str], None], warn: Callable[[str], None]) -> None:
+        self.tracks = Tracks()
+        self.floor = Floor()
+        self.is_over = False  # the server ended it
+        self._peer = peer
+        self._show = show
+        self._warn = warn
+        self._changed = asyncio.Event()
+        self._is_configured = False
+
+    async def listen(self) -> None:
+        """Take in server events until the session ends."""
+        async for event in self._peer.events():
+            await self._receive(event)
+            self._changed.set()
+        self.is_over = True
+        self._changed.set()
+
+    async def configure(self, session: Json) -> None:
+        """Change the session; returns when the server has confirmed.
+
+        Raises:
+            CommandError: it refused, or the session ended.
+        """
+        self._is_configured = False
+        await self._peer.send({"type": "session.update", "session": {"type": "realtime", **session}})
+        await self.until(lambda: self._is_configured)
+
+    async def say(self, pcm: bytes) -> None:
+        """Send the user's audio (pcm16le, mono, 24 kHz) and move the clock."""
+        self.tracks.hear(pcm)
+        audio = base64.b64encode(pcm).decode()
+        await self._peer.send({"type": "input_audio_buffer.append", "audio": audio})
+
+    async def write(self, text: str) -> None:
+        """Send a text turn and ask for its answer; returns when the answer is complete."""
+        content = [{"type": "input_text", "text": text}]
+        item = {"type": "message", "role": "user", "content": content}
+        self._answers = 0
+        await self._peer.send({"type": "conversation.item.create", "item": item})
+        await self._peer.send({"type": "response.create"})
+        await self.until(lambda: self._answers > 0)
+
+    async def settled(self) -> None:
+        """Return when the server has read what was said so far."""
+        await self._peer.settled()
+
+    async def until(self, holds: Callable[[], bool], timeout_s: float | None = None) -> None:
+        """Return when a condition holds after an event, or after `timeout_s`.
+
+        Raises:
+            CommandError: the session ended before.
+        """
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(timeout_s):
+                while not holds():
+                    if self.is_over:
+                        raise CommandError("The server ended the session.")
+                    self._changed.clear()
+                    await self._changed.wait()
+
+    _answers = 0
+
+    async def _receive(self, event: Json) -> None:
+        self.floor.receive(event, asyncio.get_running_loop().time())
+        for line in captions(event):
+            self._show(line)
+        match event["type"]:
+            case "session.updated":
+                self._is_configured = True
+            case "response.output_audio.delta":
+                self.tracks.play(event["item_id"], base64.b64decode(event["delta"]))
+            case "response.done":
+                self._answers += 1
+            case "input_audio_buffer.speech_started":
+                await self._stop_playing()
+            case "error":
+                self._refused(event)
+            case _:
+                pass
+
+    async def _stop_playing(self) -> None:
+        """The user interrupts: playing stops, and the server learns how much was heard."""
+        for cut in self.tracks.interrupt():
+            place = {"item_id": cut.item_id, "content_index": 0, "audio_end_ms": cut.audio_end_ms}
+            await self._peer.send({"type": "conversation.item.truncate", **place})
+
+    def _refused(self, event: Json) -> None:
+        if not self._is_configured:
+            raise CommandError(f"The server refused the session: {event['error'].get('message')}")
+        self._warn(fault(event) or "error")

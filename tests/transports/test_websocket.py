@@ -1,0 +1,331 @@
+"""A session on a WebSocket: what reaches the session, what reaches the client, and when nothing is read."""
+
+import asyncio
+import base64
+import contextlib
+import json
+from collections.abc import AsyncIterator, Callable
+from typing import Any
+
+import msgspec
+import pytest
+from vivavoce.core.vocabulary import ClientRejected, Disconnected, FromClient
+from vivavoce.protocol.client_events import ConversationItemDelete, InputAudioBufferAppend
+from vivavoce.protocol.response_events import ResponseOutputAudioDelta
+from vivavoce.runtime.outbox import HIGH_MARK_BYTES, PersistenceGate
+from vivavoce.runtime.sink import SessionRequest
+from vivavoce.transports.connection import FrameLink, Handshake
+from vivavoce.transports.parsing import MessageParser
+from vivavoce.transports.picows_connection import PicowsLink
+from vivavoce.transports.websocket import WebSocketSession, encode_audio
+from vivavoce.transports.websockets_connection import WebsocketsLink
+
+from tests.runtime.test_outbox import SlowStore
+from tests.transports.echo_host import EchoHost, EchoSession
+from tests.transports.peers import (
+    BINARY,
+    CLOSE,
+    KEY,
+    TEXT,
+    RawClient,
+    accepting,
+    close_payload,
+    frame,
+    raw_client,
+    run,
+)
+
+CLEAR = b'{"type":"input_audio_buffer.clear"}'
+COMMIT = b'{"type":"input_audio_buffer.commit"}'
+
+MakeLink = Callable[[], FrameLink]
+
+pytestmark = pytest.mark.parametrize("make_link", [PicowsLink, WebsocketsLink])
+
+
+class Talk:
+    """A client, and the session at the other end."""
+
+    def __init__(self, client: RawClient, session: EchoSession) -> None:
+        self.client = client
+        self.session = session
+
+    async def send(self, *messages: bytes) -> None:
+        await self.client.send(*(frame(TEXT, message) for message in messages))
+
+    async def next_event(self) -> dict[str, Any]:  # JSON boundary
+        opcode, payload = await self.client.read_frame()
+        assert opcode == TEXT, f"expected an event, got opcode {opcode}: {payload!r}"
+        event: dict[str, Any] = json.loads(payload)
+        return event
+
+    async def next_input(self) -> object:
+        return await self.session.inputs.get()
+
+
+@contextlib.asynccontextmanager
+async def talking(
+    make_link: MakeLink,
+    host: EchoHost | None = None,
+    *,
+    gate: PersistenceGate | None = None,
+    receive_buffer_bytes: int | None = None,
+) -> AsyncIterator[Talk]:
+    """Connect a client to an echo session and skip its first event."""
+    chosen = host or EchoHost()
+    ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    with contextlib.closing(MessageParser()) as parser:
+        websocket = WebSocketSession(
+            make_link(), asyncio.get_running_loop(), parser, gate=gate, ended=ended.set_result
+        )
+        session = chosen.open(SessionRequest("req_1"), websocket.sink)
+        begin = lambda transport: websocket.start(session, transport, Handshake(KEY))  # noqa: E731
+        async with accepting(begin) as port:
+            async with raw_client(port, receive_buffer_bytes=receive_buffer_bytes) as client:
+                await client.upgrade()
+                talk = Talk(client, await chosen.sessions.get())
+                assert (await talk.next_event())["type"] == "input_audio_buffer.cleared"
+                yield talk
+            await ended
+
+
+# Both ways ----------------------------------------------------------------------------------------------------------
+
+
+def test_events_sent_before_the_upgrade_was_answered_come_first(make_link: MakeLink) -> None:
+    async def scenario() -> None:
+        async with talking(make_link):
+            pass  # `talking` reads the event that the host sent while it opened the session
+
+    run(scenario())
+
+
+def test_audio_goes_in_and_comes_out_as_it_was(make_link: MakeLink) -> None:
+    async def scenario() -> dict[str, Any]:
+        async with talking(make_link) as talk:
+            await talk.send(b'{"type":"input_audio_buffer.append","audio":"%s"}' % base64.b64encode(audio))
+            return await talk.next_event()
+
+    audio = bytes(range(256)) * 8
+
+    event = run(scenario())
+
+    assert event["type"] == "response.output_audio.delta"
+    assert base64.b64decode(event["delta"]) == audio
+
+
+def test_bad_json_is_an_error_event_and_the_connection_stays(make_link: MakeLink) -> None:
+    async def scenario() -> list[str]:
+        async with talking(make_link) as talk:
+            await talk.send(b'{"type":', b"[]", b"null", b"", CLEAR)
+            return [(await talk.next_event())["type"] for _ in range(5)]
+
+    assert run(scenario()) == ["error"] * 4 + ["input_audio_buffer.cleared"]
+
+
+def test_a_binary_frame_is_an_error_event_and_the_connection_stays(make_link: MakeLink) -> None:
+    async def scenario() -> list[dict[str, Any]]:
+        async with talking(make_link) as talk:
+            await talk.client.send(frame(BINARY, b"\x00\x01"), frame(TEXT, CLEAR))
+            return [await talk.next_event(), await talk.next_event()]
+
+    refused, after = run(scenario())
+
+    assert refused["error"]["code"] == "invalid_event"
+    assert "binary" in refused["error"]["message"]
+    assert after["type"] == "input_audio_buffer.cleared"
+
+
+@pytest.mark.parametrize("padding", [0, 300_000])
+def test_text_that_is_not_utf8_closes_with_1007(make_link: MakeLink, padding: int) -> None:
+    async def scenario() -> tuple[tuple[int, str], int | None]:
+        async with talking(make_link) as talk:
+            await talk.send(b" " * padding + b'{"type": "\xc3\x28"}')
+            closed = await talk.client.read_close()
+            await talk.client.send(frame(CLOSE, close_payload(1007)))
+            return closed, await talk.session.disconnected()
+
+    (code, _), learned = run(scenario())
+
+    assert (code, learned) == (1007, 1007)
+
+
+def test_the_fast_encoding_is_the_event_of_the_protocol(make_link: MakeLink) -> None:
+    async def scenario() -> bytes:
+        async with talking(make_link) as talk:
+            talk.session.play(b"\x01\x02\x03\x04")
+            return (await talk.client.read_frame())[1]
+
+    event = msgspec.json.decode(run(scenario()), type=ResponseOutputAudioDelta)
+
+    assert (event.response_id, event.item_id, event.delta) == ("resp_1", "item_1", b"\x01\x02\x03\x04")
+    assert encode_audio.__doc__
+
+
+# Reading stops --------------------------------------------------------------------------------------------------------
+
+
+def test_a_large_message_keeps_its_place_among_small_ones(make_link: MakeLink) -> None:
+    async def scenario() -> list[str]:
+        large = b'{"type":"conversation.item.delete","item_id":"' + b"x" * 300_000 + b'"}'
+        async with talking(make_link) as talk:
+            await talk.send(CLEAR, large, COMMIT)
+            return [_name_of(await talk.next_input()) for _ in range(3)]
+
+    assert run(scenario()) == ["InputAudioBufferClear", "ConversationItemDelete", "InputAudioBufferCommit"]
+
+
+def test_an_append_of_15_mib_arrives_whole(make_link: MakeLink) -> None:
+    async def scenario() -> int:
+        async with talking(make_link) as talk:
+            audio = base64.b64encode(bytes(15 * 1024 * 1024))
+            await talk.send(b'{"type":"input_audio_buffer.append","audio":"' + audio + b'"}')
+            received = await talk.next_input()
+            assert isinstance(received, FromClient)
+            assert isinstance(received.event, InputAudioBufferAppend)
+            return len(received.event.audio)
+
+    assert run(scenario()) == 15 * 1024 * 1024
+
+
+def test_while_the_session_is_behind_nothing_more_is_delivered(make_link: MakeLink) -> None:
+    async def scenario() -> None:
+        async with talking(make_link) as talk:
+            talk.session.fall_behind()
+            await talk.send(CLEAR, COMMIT)
+            await talk.client.send(frame(9, b"p"))
+            assert _name_of(await talk.next_input()) == "InputAudioBufferClear"
+            assert (await talk.next_event())["type"] == "input_audio_buffer.cleared"
+            assert talk.session.inputs.empty()
+
+            talk.session.catch_up()
+
+            assert _name_of(await talk.next_input()) == "InputAudioBufferCommit"
+
+    run(scenario())
+
+
+def test_from_a_client_that_does_not_read_nothing_is_read_until_it_does(make_link: MakeLink) -> None:
+    async def scenario() -> None:
+        async with talking(make_link, receive_buffer_bytes=4096) as talk:
+            sent = 0
+            while (waiting := asyncio.get_running_loop().create_task(talk.session.writable())) and (
+                await asyncio.wait({waiting}, timeout=0)
+            )[0]:
+                talk.session.play(bytes(8_000))
+                sent += 1
+            await talk.send(CLEAR)
+            assert talk.session.inputs.empty()
+
+            for _ in range(sent):
+                await talk.next_event()
+
+            assert _name_of(await talk.next_input()) == "InputAudioBufferClear"
+            await waiting
+            assert sent * 8_000 * 4 / 3 > HIGH_MARK_BYTES
+
+    run(scenario())
+
+
+# Ends -----------------------------------------------------------------------------------------------------------------
+
+
+def test_the_session_learns_once_that_its_client_is_gone(make_link: MakeLink) -> None:
+    async def scenario() -> list[object]:
+        async with talking(make_link) as talk:
+            await talk.client.send(frame(CLOSE, close_payload(1000)))
+            assert await talk.client.read_close() == (1000, "")
+            assert await talk.client.read_to_end() == b""
+            received = [await talk.next_input()]
+        while not talk.session.inputs.empty():
+            received.append(talk.session.inputs.get_nowait())
+        return received
+
+    assert run(scenario()) == [Disconnected(1000)]
+
+
+def test_a_session_that_closes_is_told_when_its_client_is_gone(make_link: MakeLink) -> None:
+    async def scenario() -> tuple[tuple[int, str], int | None]:
+        async with talking(make_link) as talk:
+            await talk.send(b'{"type":"response.cancel"}')
+            closed = await talk.client.read_close()
+            await talk.client.send(frame(CLOSE, close_payload(1000)))
+            return closed, await talk.session.disconnected()
+
+    assert run(scenario()) == ((1000, "as asked"), 1000)
+
+
+def test_a_client_that_resets_is_gone(make_link: MakeLink) -> None:
+    async def scenario() -> int | None:
+        async with talking(make_link) as talk:
+            talk.client.reset()
+            return await talk.session.disconnected()
+
+    assert run(scenario()) == 1006
+
+
+def test_an_exception_out_of_the_session_closes_it_with_1011(
+    make_link: MakeLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> tuple[int, str]:
+        async with talking(make_link) as talk:
+            await talk.send(b'{"type":"conversation.item.delete","item_id":"boom"}')
+            return await talk.client.read_close()
+
+    code, reason = run(scenario())
+
+    assert code == 1011
+    assert "a bug" not in reason
+    assert any(record.exc_info for record in caplog.records)
+
+
+def test_a_client_that_leaves_while_its_message_is_parsed_is_forgotten(make_link: MakeLink) -> None:
+    async def scenario() -> None:
+        large = b'{"type":"conversation.item.delete","item_id":"' + b"x" * 3_000_000 + b'"}'
+        async with talking(make_link) as talk:
+            await talk.send(large)
+            talk.client.reset()
+            assert await talk.session.disconnected() == 1006
+            assert talk.session.inputs.empty()
+
+    run(scenario())
+
+
+# Durability -------------------------------------------------------------------------------------------------------------
+
+
+def test_a_final_event_waits_until_it_is_durable(make_link: MakeLink) -> None:
+    async def scenario() -> list[str]:
+        store = SlowStore()
+        async with talking(make_link, gate=store) as talk:
+            await talk.send(COMMIT, CLEAR)
+            await store.asked.wait()
+            await store.persist(2)
+            return [(await talk.next_event())["type"] for _ in range(2)]
+
+    assert run(scenario()) == ["input_audio_buffer.committed", "input_audio_buffer.cleared"]
+
+
+def test_when_storage_fails_the_client_is_told_and_nothing_is_acknowledged(
+    make_link: MakeLink, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def scenario() -> tuple[dict[str, Any], tuple[int, str]]:
+        store = SlowStore()
+        async with talking(make_link, gate=store) as talk:
+            await talk.send(COMMIT)
+            await store.asked.wait()
+            await store.fail(OSError("disk full"))
+            return await talk.next_event(), await talk.client.read_close()
+
+    event, (code, _) = run(scenario())
+
+    assert event["error"]["code"] == "storage_unavailable"
+    assert event["error"]["type"] == "server_error"
+    assert code == 1011
+    assert any(record.exc_info for record in caplog.records)
+
+
+def _name_of(received: object) -> str:
+    assert isinstance(received, FromClient), f"expected a client event, got {received!r}"
+    return type(received.event).__name__

@@ -34,7 +34,7 @@ lint: tools ## formatting, ruff, mypy, import layers, size limits, documents, th
 	$(PY) -m ruff format --check
 	$(PY) -m ruff check
 	$(PY) -m mypy
-	.venv/bin/lint-imports --no-logo
+	$(PY) -c "from importlinter.cli import lint_imports_command as lint; lint()" --no-logo
 	$(PY) -m pytest -q -m "not slow" tests/repository
 	cd web && ../$(PY) ../scripts/node.py npm run check
 
@@ -45,7 +45,7 @@ format: tools ## format the Python code and sort its imports
 docs: tools ## write the generated parts of docs/ anew
 	@$(PY) scripts/reference.py
 
-bench: setup ## measure latency, throughput, memory; prints numbers with their bounds
+bench: tools ## measure latency, throughput, memory; prints numbers with their bounds
 	@$(PY) -m bench $(ARGS)
 
 fuzz: tools ## property and fuzz tests with many more examples

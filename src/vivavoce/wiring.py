@@ -4,8 +4,9 @@ Only this module names concrete engines. Engine libraries are imported when thei
 """
 
 import asyncio
+import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -75,10 +76,17 @@ def engines_of(engines: EngineSet) -> tuple[Engine, ...]:
 
 async def start_engines(engines: EngineSet) -> None:
     """Start all engines of a set side by side; raises the first EngineError."""
-    try:
+    with first_failure():
         async with asyncio.TaskGroup() as group:
             for engine in engines_of(engines):
                 group.create_task(engine.start(), name=f"start {engine.capabilities.name}")
+
+
+@contextlib.contextmanager
+def first_failure() -> Iterator[None]:
+    """Raise the first failure of a task group by itself: the others came from cancelling."""
+    try:
+        yield
     except ExceptionGroup as failures:
         raise failures.exceptions[0] from failures
 
@@ -95,7 +103,7 @@ def build_pipelines(configuration: Configuration) -> Pipelines:
     """Return the pipelines that the model table names, not started.
 
     Raises:
-        ConfigurationError: the script cannot be read.
+        ConfigurationError: the script cannot be read, or the default engine has no such voice.
         AssetError: the default pipeline needs a model file that is not installed.
     """
     default = configuration.engines.default
@@ -107,7 +115,14 @@ def build_pipelines(configuration: Configuration) -> Pipelines:
             if name == default:
                 raise
             _log.warning("pipeline left out", extra={"pipeline": name, "reason": str(error)})
+    _check_voice(configuration.session.voice, sets[default].synthesizer.capabilities.voices)
     return Pipelines(sets, default)
+
+
+def _check_voice(voice: str, voices: tuple[str, ...]) -> None:
+    if voices and voice not in voices:
+        known = ", ".join(voices)
+        raise ConfigurationError(f"session.voice: expected a voice of the default engine ({known}), got {voice!r}.")
 
 
 def narrow_to(configuration: Configuration, model: str | None) -> Configuration:
@@ -249,12 +264,10 @@ async def run_server(configuration: Configuration, ready: Callable[[str], None])
 
 async def _serve_and_warm_up(server: Server, pipelines: Pipelines, ready: Callable[[str], None]) -> None:
     listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    try:
+    with first_failure():
         async with asyncio.TaskGroup() as group:
             warming = group.create_task(_warm_up(server, pipelines, listening, ready), name="warm up")
             group.create_task(_serve(server, listening, warming), name="serve")
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from failures
 
 
 async def _serve(server: Server, listening: "asyncio.Future[str]", warming: "asyncio.Task[None]") -> None:

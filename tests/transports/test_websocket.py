@@ -4,21 +4,12 @@ import asyncio
 import base64
 import contextlib
 import json
+import threading
 from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import msgspec
 import pytest
-from vivavoce.core.vocabulary import ClientRejected, Disconnected, FromClient
-from vivavoce.protocol.client_events import ConversationItemDelete, InputAudioBufferAppend
-from vivavoce.protocol.response_events import ResponseOutputAudioDelta
-from vivavoce.runtime.outbox import HIGH_MARK_BYTES, PersistenceGate
-from vivavoce.runtime.sink import SessionRequest
-from vivavoce.transports.connection import FrameLink, Handshake
-from vivavoce.transports.parsing import MessageParser
-from vivavoce.transports.picows_connection import PicowsLink
-from vivavoce.transports.websocket import WebSocketSession, encode_audio
-from vivavoce.transports.websockets_connection import WebsocketsLink
 
 from tests.runtime.test_outbox import SlowStore
 from tests.transports.echo_host import EchoHost, EchoSession
@@ -34,6 +25,16 @@ from tests.transports.peers import (
     raw_client,
     run,
 )
+from vivavoce.core.vocabulary import Disconnected, FromClient
+from vivavoce.protocol.client_events import ClientEvent, InputAudioBufferAppend, InputAudioBufferClear
+from vivavoce.protocol.response_events import ResponseOutputAudioDelta
+from vivavoce.runtime.outbox import HIGH_MARK_BYTES, PersistenceGate
+from vivavoce.runtime.sink import SessionRequest
+from vivavoce.transports.connection import FrameLink, Handshake
+from vivavoce.transports.parsing import MessageParser
+from vivavoce.transports.picows_connection import PicowsLink
+from vivavoce.transports.websocket import WebSocketSession
+from vivavoce.transports.websockets_connection import WebsocketsLink
 
 CLEAR = b'{"type":"input_audio_buffer.clear"}'
 COMMIT = b'{"type":"input_audio_buffer.commit"}'
@@ -69,16 +70,15 @@ async def talking(
     host: EchoHost | None = None,
     *,
     gate: PersistenceGate | None = None,
+    parser: MessageParser | None = None,
     receive_buffer_bytes: int | None = None,
 ) -> AsyncIterator[Talk]:
     """Connect a client to an echo session and skip its first event."""
     chosen = host or EchoHost()
     ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
-    with contextlib.closing(MessageParser()) as parser:
-        websocket = WebSocketSession(
-            make_link(), asyncio.get_running_loop(), parser, gate=gate, ended=ended.set_result
-        )
+    with contextlib.closing(parser or MessageParser()) as used:
+        websocket = WebSocketSession(make_link(), asyncio.get_running_loop(), used, gate=gate, ended=ended.set_result)
         session = chosen.open(SessionRequest("req_1"), websocket.sink)
         begin = lambda transport: websocket.start(session, transport, Handshake(KEY))  # noqa: E731
         async with accepting(begin) as port:
@@ -90,7 +90,7 @@ async def talking(
             await ended
 
 
-# Both ways ----------------------------------------------------------------------------------------------------------
+# Both ways ------------------------------------------------------------------------------------------
 
 
 def test_events_sent_before_the_upgrade_was_answered_come_first(make_link: MakeLink) -> None:
@@ -160,10 +160,9 @@ def test_the_fast_encoding_is_the_event_of_the_protocol(make_link: MakeLink) -> 
     event = msgspec.json.decode(run(scenario()), type=ResponseOutputAudioDelta)
 
     assert (event.response_id, event.item_id, event.delta) == ("resp_1", "item_1", b"\x01\x02\x03\x04")
-    assert encode_audio.__doc__
 
 
-# Reading stops --------------------------------------------------------------------------------------------------------
+# Reading stops ------------------------------------------------------------------------------------------
 
 
 def test_a_large_message_keeps_its_place_among_small_ones(make_link: MakeLink) -> None:
@@ -209,12 +208,7 @@ def test_while_the_session_is_behind_nothing_more_is_delivered(make_link: MakeLi
 def test_from_a_client_that_does_not_read_nothing_is_read_until_it_does(make_link: MakeLink) -> None:
     async def scenario() -> None:
         async with talking(make_link, receive_buffer_bytes=4096) as talk:
-            sent = 0
-            while (waiting := asyncio.get_running_loop().create_task(talk.session.writable())) and (
-                await asyncio.wait({waiting}, timeout=0)
-            )[0]:
-                talk.session.play(bytes(8_000))
-                sent += 1
+            sent = await _fill(talk.session)
             await talk.send(CLEAR)
             assert talk.session.inputs.empty()
 
@@ -222,13 +216,27 @@ def test_from_a_client_that_does_not_read_nothing_is_read_until_it_does(make_lin
                 await talk.next_event()
 
             assert _name_of(await talk.next_input()) == "InputAudioBufferClear"
-            await waiting
+            await talk.session.writable()
             assert sent * 8_000 * 4 / 3 > HIGH_MARK_BYTES
 
     run(scenario())
 
 
-# Ends -----------------------------------------------------------------------------------------------------------------
+async def _fill(session: EchoSession) -> int:
+    """Play pieces of 8000 bytes until the outbox takes no more; return how many."""
+    sent = 0
+    while True:
+        session.play(bytes(8_000))
+        sent += 1
+        async with asyncio.TaskGroup() as tasks:
+            waiting = tasks.create_task(session.writable())
+            _, pending = await asyncio.wait({waiting}, timeout=0)
+            if pending:
+                waiting.cancel()
+                return sent
+
+
+# Ends ------------------------------------------------------------------------------------------
 
 
 def test_the_session_learns_once_that_its_client_is_gone(make_link: MakeLink) -> None:
@@ -280,19 +288,26 @@ def test_an_exception_out_of_the_session_closes_it_with_1011(
     assert any(record.exc_info for record in caplog.records)
 
 
-def test_a_client_that_leaves_while_its_message_is_parsed_is_forgotten(make_link: MakeLink) -> None:
-    async def scenario() -> None:
-        large = b'{"type":"conversation.item.delete","item_id":"' + b"x" * 3_000_000 + b'"}'
-        async with talking(make_link) as talk:
-            await talk.send(large)
+def test_a_client_that_leaves_while_its_message_is_parsed_is_noticed_afterwards(make_link: MakeLink) -> None:
+    async def scenario() -> list[object]:
+        loop, is_parsing, go_on = asyncio.get_running_loop(), asyncio.Event(), threading.Event()
+
+        def decode(payload: bytes) -> ClientEvent:
+            loop.call_soon_threadsafe(is_parsing.set)
+            go_on.wait()
+            return InputAudioBufferClear()
+
+        async with talking(make_link, parser=MessageParser(decode)) as talk:
+            await talk.send(b" " * 300_000)
+            await is_parsing.wait()
             talk.client.reset()
-            assert await talk.session.disconnected() == 1006
-            assert talk.session.inputs.empty()
+            go_on.set()
+            return [await talk.next_input(), await talk.next_input()]
 
-    run(scenario())
+    assert run(scenario()) == [FromClient(InputAudioBufferClear()), Disconnected(1006)]
 
 
-# Durability -------------------------------------------------------------------------------------------------------------
+# Durability ------------------------------------------------------------------------------------------
 
 
 def test_a_final_event_waits_until_it_is_durable(make_link: MakeLink) -> None:

@@ -299,7 +299,24 @@ def shoot_shortcuts(page: Page, peer: Peer) -> None:
 
 
 STATES: dict[str, Callable[[Page, Peer], None]] = {
-    name.removeprefix("shoot_").replace("_", "-"): value for name, value in list(globals().items()) if name.startswith("shoot_")
+    "idle": shoot_idle,
+    "connecting": shoot_connecting,
+    "listening": shoot_listening,
+    "hearing": shoot_hearing,
+    "thinking": shoot_thinking,
+    "speaking": shoot_speaking,
+    "interrupted": shoot_interrupted,
+    "muted": shoot_muted,
+    "typing": shoot_typing,
+    "reconnecting": shoot_reconnecting,
+    "error": shoot_error,
+    "blocked-microphone": shoot_blocked_microphone,
+    "push-to-talk": shoot_push_to_talk,
+    "ended": shoot_ended,
+    "voices": shoot_voices,
+    "settings": shoot_settings,
+    "latency": shoot_latency,
+    "shortcuts": shoot_shortcuts,
 }
 
 

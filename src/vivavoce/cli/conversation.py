@@ -3,17 +3,18 @@
 import asyncio
 import base64
 import contextlib
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 
 from vivavoce.cli.captions import captions, fault
 from vivavoce.cli.faults import CommandError
 from vivavoce.cli.floor import Floor
 from vivavoce.cli.peers import Json, Peer
 from vivavoce.cli.tracks import Tracks
+from vivavoce.wiring import first_failure
 
 
 class Conversation:
-    """A conversation in progress. `listen` must run beside whatever speaks."""
+    """A conversation in progress. Everything happens within `listening`."""
 
     def __init__(self, peer: Peer, show: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self.tracks = Tracks()
@@ -25,8 +26,16 @@ class Conversation:
         self._changed = asyncio.Event()
         self._is_configured = False
 
-    async def listen(self) -> None:
-        """Take in server events until the session ends."""
+    @contextlib.asynccontextmanager
+    async def listening(self) -> AsyncIterator[None]:
+        """Take in server events while the body runs; a fault in either ends both."""
+        with first_failure():
+            async with asyncio.TaskGroup() as group:
+                listening = group.create_task(self._listen(), name="listen")
+                yield
+                listening.cancel()
+
+    async def _listen(self) -> None:
         async for event in self._peer.events():
             await self._receive(event)
             self._changed.set()

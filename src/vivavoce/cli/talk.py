@@ -49,13 +49,9 @@ async def _talk(request: TalkRequest, config_path: Path | None, speech: bytes | 
     async with _peer(request, config_path) as peer:
         conversation = Conversation(peer, typer.echo, lambda line: typer.echo(line, err=True))
         try:
-            async with asyncio.TaskGroup() as group:
-                listening = group.create_task(conversation.listen(), name="listen")
+            async with conversation.listening():
                 await conversation.configure(_session(request))
                 await _converse(conversation, request, speech)
-                listening.cancel()
-        except ExceptionGroup as failures:
-            raise failures.exceptions[0] from failures
         finally:
             if request.out is not None:
                 _write(request.out, conversation, is_stereo=request.is_stereo)

@@ -196,6 +196,7 @@ class Endpoint:
         self._phase = Phase.CLOSING
         self._code = code
         self._held.clear()
+        self._is_paused = False
         self._cancel_timer()
         self._timer = self._timers.call_later(LINGER_S, self._link.abort)
 

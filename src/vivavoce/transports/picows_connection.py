@@ -4,6 +4,10 @@ picows sends payloads above 8 KiB as a view of a buffer it uses again; only aiof
 queue, so this backend refuses any other transport (tests/transports/test_connection.py keeps the proof). Its own
 pings and its frame limit are off: the endpoint pings, and the limit is checked on bytes received, because picows
 drops the connection so soon after an oversized header that the close frame is lost.
+
+On uvloop a TCP reset that arrives behind unread data is not noticed by reading: libuv reports the error once and
+stops polling, and aiofastnet takes a short read for the end of what there is. The next write notices it, at the
+latest the next ping.
 """
 
 import asyncio
@@ -52,6 +56,7 @@ class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see t
             READ_BUFFER_BYTES,
         )
         self._endpoint = endpoint
+        self.is_closing = False  # a close frame of ours was sent, not one of picows' own
         self.received_bytes = 0
         self.frames_end_bytes = 0  # where in the received bytes the last whole frame ended
 
@@ -65,7 +70,7 @@ class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see t
         super().buffer_updated(nbytes)
         if self.received_bytes - self.frames_end_bytes > MESSAGE_LIMIT_BYTES + _FRAME_HEADER_LIMIT_BYTES:
             self._endpoint.fail(CLOSE_TOO_BIG, f"Messages are limited to {MESSAGE_LIMIT_BYTES} bytes.")
-        elif self.transport.is_close_frame_sent:
+        elif self.transport.is_close_frame_sent and not self.is_closing:
             self._endpoint.fail(CLOSE_PROTOCOL, "")  # picows found a broken rule and has sent its close frame
 
     def eof_received(self) -> bool:
@@ -130,7 +135,8 @@ class PicowsLink(picows.WSListener):
         self._frames.send_pong(payload)
 
     def send_close(self, code: int, reason: str) -> None:
-        assert self._frames is not None, "sent before the start"
+        assert self._frames is not None and self._protocol is not None, "sent before the start"
+        self._protocol.is_closing = not self._frames.is_close_frame_sent
         self._frames.send_close(code, reason)  # type: ignore[arg-type]  # its stub lacks the codes from 3000 on
 
     def pause_reading(self) -> None:

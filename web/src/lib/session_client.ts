@@ -9,7 +9,7 @@
 
 import { encodeBase64 } from './base64';
 import { samplesToMs } from './pcm';
-import type { ClientEvent, Item, ServerEvent } from './protocol';
+import type { ClientEvent, Message, ServerEvent, SessionPatch } from './protocol';
 
 export interface Socket {
   send(text: string): void;
@@ -30,8 +30,8 @@ export interface SessionPorts {
   readonly schedule: (delayMs: number, action: () => void) => () => void;
   /** Returns a number in [0, 1). */
   readonly random: () => number;
-  readonly configuration: () => Record<string, unknown>;
-  readonly history: () => readonly Item[];
+  readonly configuration: () => SessionPatch;
+  readonly history: () => readonly Message[];
   readonly receive: (event: ServerEvent) => void;
   readonly report: (status: ConnectionStatus) => void;
   /** Audio left for the server: its length in ms; `isLive` is false for audio that had waited. */
@@ -94,7 +94,7 @@ export class SessionClient {
 
   /** Applies the configuration as it is at this moment. */
   configure(): void {
-    if (this.#isReady) this.#send({ type: 'session.update', session: this.ports.configuration() } as ClientEvent);
+    if (this.#isReady) this.#send({ type: 'session.update', session: this.ports.configuration() });
   }
 
   /** Sends captured audio (pcm16le, mono, 24 kHz); before the session is open it waits, the newest 5 s of it. */
@@ -211,7 +211,7 @@ export class SessionClient {
 }
 
 /** Returns a text message as an item of the conversation. */
-export function messageItem(role: 'user' | 'assistant', id: string, text: string): Item {
+export function messageItem(role: 'user' | 'assistant', id: string, text: string): Message {
   const part = role === 'user' ? { type: 'input_text' as const, text } : { type: 'output_text' as const, text };
   return { type: 'message', id, role, status: 'completed', content: [part] };
 }

@@ -1,5 +1,7 @@
 /** What a person chose on this page; kept in the browser. */
 
+import type { ServerVad, SessionPatch } from './protocol';
+
 export const VOICES = ['alloy', 'ash', 'ballad', 'coral', 'echo', 'sage', 'shimmer', 'verse', 'marin', 'cedar'] as const;
 export type Voice = (typeof VOICES)[number];
 
@@ -67,8 +69,8 @@ function readObject(text: string | null): Record<string, unknown> {
 }
 
 /** Returns the `session` object of the `session.update` that puts these settings into effect. */
-export function sessionOf(settings: Settings, canPlay = true): Record<string, unknown> {
-  const detection = {
+export function sessionOf(settings: Settings, canPlay = true): SessionPatch {
+  const detection: ServerVad = {
     type: 'server_vad',
     silence_duration_ms: settings.silenceMs,
     create_response: true,

@@ -5,6 +5,7 @@ from typing import Final
 from vivavoce.engines.llm.clauses import sentences
 from vivavoce.engines.llm.persona import Persona
 from vivavoce.engines.llm.speakable import tidy
+from vivavoce.engines.llm.understand import STOP_WORDS
 
 _KNOWN_LANGUAGES: Final = ("German", "French", "Spanish")
 _BRIEF_SENTENCES: Final = 2
@@ -19,11 +20,13 @@ def finished(text: str, persona: Persona, *, is_first: bool) -> str:
     if limit := _sentence_limit(persona):
         spoken = spoken[:limit]
     if persona.language and is_first:
-        spoken = [*_language_note(persona.language, spoken), *spoken]
+        spoken = _with_language_note(persona.language, spoken)
     if persona.address and spoken:
         spoken[0] = addressed(spoken[0], persona.address)
     bounded = _bounded(" ".join(spoken), persona)
-    return tidy(" ".join(part for part in (persona.beginning, bounded, _as_sentence(persona.ending)) if part))
+    return tidy(
+        " ".join(part for part in (_as_sentence(persona.beginning), bounded, _as_sentence(persona.ending)) if part)
+    )
 
 
 def _sentence_limit(persona: Persona) -> int | None:
@@ -32,14 +35,14 @@ def _sentence_limit(persona: Persona) -> int | None:
     return _BRIEF_SENTENCES if persona.is_brief else None
 
 
-def _language_note(language: str, spoken: list[str]) -> list[str]:
+def _with_language_note(language: str, spoken: list[str]) -> list[str]:
+    """The sentences with a greeting in the language and a word about what to expect."""
     if language not in _KNOWN_LANGUAGES:
-        return [f"I am asked to speak {language}, but I speak English only."]
-    hello = [] if spoken and spoken[0].startswith(_HELLO[language].rstrip(".")) else [_HELLO[language]]
-    return [
-        *hello,
-        f"I am asked to speak {language}, but I know only a few phrases of it and this voice speaks English.",
-    ]
+        return [f"I am asked to speak {language}, but I speak English only.", *spoken]
+    note = f"I am asked to speak {language}, but I know only a few phrases of it and this voice speaks English."
+    greets = bool(spoken) and spoken[0].startswith(_HELLO[language].rstrip("."))
+    hello, rest = (spoken[0], spoken[1:]) if greets else (_HELLO[language], spoken)
+    return [hello, note, *rest]
 
 
 def addressed(sentence: str, address: str) -> str:
@@ -63,7 +66,14 @@ def _bounded(text: str, persona: Persona) -> str:
         if len(" ".join([*kept, sentence]).split()) > limit:
             break
         kept.append(sentence)
-    return " ".join(kept) or " ".join(text.split()[:limit]).rstrip(",;:.?!") + "."
+    return " ".join(kept) or _cut(text.split()[:limit])
+
+
+def _cut(words: list[str]) -> str:
+    """The words without those at the end that lead to nothing: "I have no name" of "I have no name of"."""
+    while len(words) > 1 and words[-1].lower() in STOP_WORDS:
+        words = words[:-1]
+    return " ".join(words).rstrip(",;:.?!") + "."
 
 
 def _as_sentence(text: str) -> str:

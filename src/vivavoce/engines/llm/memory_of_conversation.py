@@ -12,7 +12,7 @@ from vivavoce.engines.llm.clauses import sentences
 from vivavoce.engines.llm.names import FIRST_NAMES, capitalised_place, name_at_start
 from vivavoce.engines.llm.understand import has_phrase, line_of, tail, words_after, words_of
 
-MAX_READ: Final = 500  # of the user's latest messages, and as many of the first: facts in between are forgotten
+MAX_READ: Final = 100  # of the user's latest messages, and as many of the first: facts in between are forgotten
 ASKED_NAME: Final = "What should I call you?"
 _CUES: Final = (
     "name",

@@ -92,7 +92,8 @@ _REFUSAL: Final = re.compile(r"\b(?:not|never|don't|if|when)\b", re.I)
 def _language(text: str) -> str:
     """The first language that is asked for without "not" or "if"."""
     for found in _LANGUAGE.finditer(text):
-        if not _REFUSAL.search(found[1]) and not _REFUSAL.search(text[max(0, found.start() - 8) : found.start()]):
+        before = re.split(r"[.!?\n]", text[max(0, found.start() - 60) : found.start()])[-1]
+        if not _REFUSAL.search(found[1]) and not _REFUSAL.search(before):
             language = _LANGUAGES[found[2].lower()]
             return "" if language == "English" else language
     return ""
@@ -140,7 +141,7 @@ _NO_QUESTIONS: Final = re.compile(
 _ADDRESS: Final = re.compile(
     r"\b(?:address|call|refer to)\s+(?:the\s+)?(?:user|me|caller|customer|them|him|her|listener|guest)\s+"
     r"(?:as\s+|by\s+)?"
-    r"[\"'“]?([A-Z][\w-]{0,30}(?: [A-Z][\w-]{0,30})?|sir|madam|captain|boss|doctor|master|friend|my friend)",
+    r"[\"'“]?([A-Z][\w-]{0,30}(?-i:(?: [A-Z][\w-]{0,30})?)|sir|madam|captain|boss|doctor|master|friend|my friend)",
     re.I,
 )
 
@@ -160,7 +161,7 @@ _WISHED: Final = (
 _OPENING: Final = re.compile(
     r"\b(?:(?:greet|welcome)(?:\s+(?:the\s+)?(?:user|caller|customer|them|everyone|people|guest))?\s+"
     r"(?:with|by saying)|"
-    r"(?:start|begin|open)(?:\s+the\s+(?:conversation|call|session))?\s+"
+    r"(?<!always )(?<!must )(?:start|begin|open)(?:\s+the\s+(?:conversation|call|session))?\s+"
     r"(?:by saying|with saying|with the words|with the phrase|with)|"
     r"say exactly|your (?:first|opening) (?:words|line|sentence|message) (?:are|is|must be|should be)|"
     r"say(?=:?\s*[\"“']))"

@@ -39,8 +39,10 @@ def respond(request: GenerationRequest, now: datetime, replays: int = 0) -> Repl
     said = _answer(request, turn, replays)
     if isinstance(said, tuple):
         return Reply(calls=said)
-    text = said if said == persona.opening else finished(said, persona, is_first=not memory.answers)
-    return Reply(text=_voiced(text, request.is_spoken))
+    voiced = _voiced(said, request.is_spoken)
+    if said != persona.opening:
+        voiced = _voiced(finished(voiced, persona, is_first=not memory.answers), request.is_spoken)
+    return Reply(text=voiced)
 
 
 def _instructions(request: GenerationRequest) -> str:

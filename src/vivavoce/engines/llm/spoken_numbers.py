@@ -21,6 +21,9 @@ _PARTS: Final = {"half": 2, "quarter": 4, "quarters": 4, "thirds": 3}
 _MAX_DIGITS = 15  # longer strings of digits are read one by one
 
 
+_BEGINNINGS: Final = frozenset({*_UNITS, *_TENS, *_PARTS, "a", "hundred", "minus", "negative"})
+
+
 class Found(msgspec.Struct, frozen=True):
     """A number and the words it was read from, `words[start:end]`."""
 
@@ -48,6 +51,8 @@ def numbers_in(words: tuple[str, ...]) -> list[Found]:
 
 def number_at(words: tuple[str, ...], start: int) -> Found | None:
     """The number that starts with the word at `start`, with its sign, decimals and fraction."""
+    if words[start] not in _BEGINNINGS and not words[start][0].isdigit():
+        return None
     if words[start] in ("minus", "negative") and start + 1 < len(words):
         inner = number_at(words, start + 1) if words[start + 1] not in ("minus", "negative") else None
         return Found(-inner.value, start, inner.end) if inner else None

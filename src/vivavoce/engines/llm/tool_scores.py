@@ -5,6 +5,7 @@ then the description. A function that changes something is never called unless i
 """
 
 import functools
+from itertools import islice
 from typing import Final
 
 from vivavoce.core.requests import FunctionSpec
@@ -14,6 +15,7 @@ from vivavoce.engines.llm.understand import STOP_WORDS, stem, words_of
 THRESHOLD: Final = 2.5
 _NAME_WEIGHT, _OPTION_WEIGHT, _PARAMETER_WEIGHT, _DESCRIPTION_WEIGHT = 3.0, 1.5, 0.5, 0.5
 _MAX_DESCRIPTION_HITS: Final = 4
+_MAX_CANDIDATES, _MAX_PARAMETERS = 6, 16
 _MAX_DESCRIPTION_CHARS: Final = 400
 
 _SYNONYMS: Final = (
@@ -71,6 +73,12 @@ def _name_parts(name: str) -> tuple[frozenset[str], frozenset[str]]:
 def score(tool: FunctionSpec, words: tuple[str, ...]) -> float:
     """How much the words ask for the function; `THRESHOLD` and more is a call."""
     said = frozenset(canonical(word) for word in words)
+    named = _named(tool, words, said)
+    return named + _parameters(tool, words, said) if named else 0.0
+
+
+def _named(tool: FunctionSpec, words: tuple[str, ...], said: frozenset[str]) -> float:
+    """The part of the score that comes from the name and the description."""
     telling, generic = _name_parts(tool.name)
     is_named = f" {' '.join(name_words(tool.name))} " in f" {' '.join(words)} "
     if not is_named and _lacks_its_verb(tool.name, words, said):
@@ -80,7 +88,7 @@ def score(tool: FunctionSpec, words: tuple[str, ...]) -> float:
     if not telling:
         verbs += 2.0 * is_named
     described = _canonical_words(tool.description[:_MAX_DESCRIPTION_CHARS]) & said
-    return name + verbs + is_named + _described(len(described)) + _parameters(tool, words, said)
+    return name + verbs + is_named + _described(len(described))
 
 
 def _lacks_its_verb(name: str, words: tuple[str, ...], said: frozenset[str]) -> bool:
@@ -107,7 +115,7 @@ def _parameters(tool: FunctionSpec, words: tuple[str, ...], said: frozenset[str]
         return 0.0
     total = 0.0
     line = f" {' '.join(words)} "
-    for parameter in properties_of(resolved(root, root), root):
+    for parameter in islice(properties_of(resolved(root, root), root), _MAX_PARAMETERS):
         total += _PARAMETER_WEIGHT * bool(_canonical_words(" ".join(parameter.words)) & said)
         options = [" ".join(name_words(option)) for option in options_of(parameter.schema) if isinstance(option, str)]
         total += _OPTION_WEIGHT * any(
@@ -117,10 +125,13 @@ def _parameters(tool: FunctionSpec, words: tuple[str, ...], said: frozenset[str]
 
 
 def best_tool(tools: tuple[FunctionSpec, ...], words: tuple[str, ...]) -> tuple[FunctionSpec | None, float]:
-    """The function with the highest score (the first of equals) and its score."""
-    best, highest = None, 0.0
-    for tool in tools:
-        points = score(tool, words)
-        if points > highest:
-            best, highest = tool, points
-    return best, highest
+    """The function with the highest score (the first of equals) and its score.
+
+    Parameters are looked at for the few functions whose names and descriptions fit best.
+    """
+    said = frozenset(canonical(word) for word in words)
+    named = [(points, tool) for tool in tools if (points := _named(tool, words, said))]
+    named.sort(key=lambda entry: -entry[0])
+    scored = [(points + _parameters(tool, words, said), tool) for points, tool in named[:_MAX_CANDIDATES]]
+    points, best = max(scored, key=lambda entry: entry[0], default=(0.0, None))
+    return best, points

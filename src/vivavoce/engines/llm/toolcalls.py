@@ -145,6 +145,8 @@ def _asked(tools: tuple[FunctionSpec, ...], message: ContextMessage) -> tuple[Fu
     if message.role != "assistant" or "i need the" not in heard:
         return None
     for tool in tools:
+        if speakable(" ".join(name_words(tool.name))).lower() not in heard:
+            continue
         for parameter in parameters_of(tool):
             need = speakable(_need(tool, parameter)).lower()
             if f"{need}." in heard or f"{need}," in heard or (message.is_cut and heard.rstrip(".,") == need):

@@ -10,6 +10,8 @@ from typing import Final
 
 MAX_CHARS: Final = 2_000  # of an utterance; what was said last is what is answered
 
+MAX_WORDS: Final = 160  # more than a minute of speech
+
 _EXPANSIONS: Final = {
     "i'm": "i am", "im": "i am", "i've": "i have", "ive": "i have", "i'll": "i will", "i'd": "i would",
     "you're": "you are", "youre": "you are", "you've": "you have", "you'll": "you will", "you'd": "you would",
@@ -56,7 +58,7 @@ def words_of(text: str) -> tuple[str, ...]:
             words.append(token.replace(",", ""))
         else:
             words += _plain_words(token)
-    return tuple(words)
+    return tuple(words[-MAX_WORDS:])
 
 
 def _is_number_at(tokens: list[str], place: int) -> bool:

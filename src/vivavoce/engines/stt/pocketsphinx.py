@@ -142,18 +142,19 @@ class PocketsphinxTranscriber:
         """Fail what is live and end all workers."""
         await self._pool.close()
 
-    def open(self, options: TranscriptOptions, deliver: Deliver) -> PocketsphinxStream:
-        """Open an utterance; `options.prompt` has no effect, this recogniser has a fixed language model.
+    async def process_ids(self) -> list[int]:
+        """Return the ids of the running workers, for diagnosis."""
+        return await self._pool.process_ids()
 
-        Raises EngineError for another language than English.
+    def open(self, options: TranscriptOptions, deliver: Deliver) -> PocketsphinxStream:
+        """Open an utterance; one in another language than English fails at its `finish`.
+
+        `options.prompt` has no effect: this recogniser has a fixed language model.
         """
-        if options.language and options.language.lower().split("-")[0] != "en":
-            raise EngineError(
-                NAME, f"this recogniser knows English only, the language asked for is {options.language!r}"
-            )
         self._utterances += 1
-        stream = PocketsphinxStream(self._pool, self._utterances, deliver)
-        self._pool.add(stream)
+        stream = PocketsphinxStream(self._pool, self._utterances, deliver, _refusal(options.language))
+        if stream.refusal is None:
+            self._pool.add(stream)
         return stream
 
 

@@ -95,6 +95,10 @@ class WorkerPool:
                 job.fail("the recogniser is closed")
         await asyncio.gather(*self._ending)
 
+    async def process_ids(self) -> list[int]:
+        """Return the process ids of the workers, the longest running first."""
+        return [await slot.process.process_id() for slot in self._slots]
+
     def add(self, job: Job) -> None:
         """Give the utterance a worker, or let it wait for one."""
         if not self._is_open:

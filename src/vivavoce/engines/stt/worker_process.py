@@ -45,7 +45,6 @@ class WorkerProcess:
         self._loop.add_reader(self._socket, self._receive)
         # Starting takes some ms; vfork, which subprocess uses, keeps the memory of this process out of it.
         self._process = self._loop.run_in_executor(None, _spawn, command, theirs)
-        self._process.add_done_callback(self._check_start)
 
     async def process_id(self) -> int:
         """Return the process id; raises OSError if the process did not start."""
@@ -78,8 +77,9 @@ class WorkerProcess:
             sent = self._socket.send(self._unsent)
         except BlockingIOError:
             return
-        except OSError:
-            self._end_unasked()
+        except OSError:  # the reader learns of it too
+            self._unsent.clear()
+            self._loop.remove_writer(self._socket)
             return
         del self._unsent[:sent]
         if not self._unsent:
@@ -98,15 +98,13 @@ class WorkerProcess:
                 self._reason = payload.decode(errors="replace")
             elif self._is_open:
                 self._owner.worker_answered(self, kind, utterance, payload)
-        if not data:
-            self._end_unasked()
+        if not data and self._is_open:
+            self._loop.remove_reader(self._socket)
+            self._process.add_done_callback(self._receive_end)
 
-    def _check_start(self, process: "asyncio.Future[subprocess.Popen[bytes]]") -> None:
+    def _receive_end(self, process: "asyncio.Future[subprocess.Popen[bytes]]") -> None:
         if not process.cancelled() and (error := process.exception()) is not None:
             self._reason = f"the recogniser process did not start: {error}"
-            self._end_unasked()
-
-    def _end_unasked(self) -> None:
         if self._is_open:
             self.close()
             self._owner.worker_ended(self, self._reason)

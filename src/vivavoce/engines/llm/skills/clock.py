@@ -22,6 +22,8 @@ def _time(turn: Turn) -> str | None:
                 "the time please",
                 "the time now"):  # fmt: skip
         return f"It is {spoken_time(turn.now)}."
+    if turn.is_only("time", "time please", "the time", "clock"):
+        return f"It is {spoken_time(turn.now)}."
     is_short = len(turn.words) <= 5 and turn.has("time", "clock") and turn.has(*_ASKING)
     return (
         f"It is {spoken_time(turn.now)}."

@@ -18,10 +18,15 @@ def answer(turn: Turn) -> str | None:
         return "All right, I will not do that."
     if wants_repetition(turn):
         last = turn.memory.last_answer
-        return last.text if last else NOTHING_TO_REPEAT
+        return last.text if last else _nothing_said(turn)
     if wants_continuation(turn):
         return "That was all I had to say about it. What shall we talk about?"
     return None
+
+
+def _nothing_said(turn: Turn) -> str | None:
+    """ "Sorry" before anything was said is an excuse, no question."""
+    return None if turn.has("sorry", "excuse me", "pardon me") else NOTHING_TO_REPEAT
 
 
 def wants_repetition(turn: Turn) -> bool:

@@ -35,7 +35,7 @@ def answer(turn: Turn) -> str | None:
     if turn.has("where are you", "where do you live", "where are you from", "where do you come from"):
         return "I live in the server that you are talking to. I need no network."
     if turn.has("who made you", "who built you", "who created you", "who programmed you", "who wrote you"):
-        return "I am part of vivavoce, the voice server that you are talking to."
+        return "I am part of viva voce, the voice server that you are talking to."
     return _abilities(turn)
 
 

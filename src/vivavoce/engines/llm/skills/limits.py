@@ -36,7 +36,7 @@ _ASKS: Final = (
 def answer(turn: Turn) -> str | None:
     for cues, deed in _LIMITS:
         if turn.has(*cues) and (turn.is_question or turn.has(*_ASKS) or _is_command(turn, cues)):
-            return f"I cannot {deed}: I am the built-in offline responder and know only what you tell me."
+            return f"I cannot {deed}. I am the built-in offline responder and know only what you tell me."
     return None
 
 

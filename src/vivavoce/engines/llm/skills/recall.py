@@ -11,10 +11,11 @@ from vivavoce.engines.llm.understand import content_words, swap_person, words_of
 
 _QUOTE_CHARS: Final = 200
 _MAX_TOPICS: Final = 6
+_NO_TOPICS: Final = frozenset("hello today went want going thing things please thanks something talk made time".split())
 
 
 def answer(turn: Turn) -> str | None:
-    for topic in (_how_long, _how_many, _what_you_said, _what_i_said, _note, _facts, _summary):
+    for topic in (_how_long, _how_many, _note, _what_you_said, _what_i_said, _facts, _summary):
         if (text := topic(turn)) is not None:
             return text
     return None
@@ -111,7 +112,8 @@ def _note(turn: Turn) -> str | None:
 
 def _facts(turn: Turn) -> str | None:
     facts = turn.memory.facts
-    if turn.has("is my name", "my name is what", "am i called", "do you know my name", "know my name",
+    if turn.has("is my name", "what my name", "was my name", "say my name", "my name is what", "am i called",
+        "do you know my name", "know my name",
         "remember my name",
                 "who am i", "who i am", "what my name is") and not facts_just_told(turn):  # fmt: skip
         return (
@@ -179,7 +181,7 @@ def topics_of(texts: list[str]) -> list[str]:
     counts: dict[str, int] = {}
     for text in texts[-100:]:
         for word in content_words(words_of(text)):
-            if word.isalpha() and len(word) > 3 and not is_number_word(word):
+            if word.isalpha() and len(word) > 3 and word not in _NO_TOPICS and not is_number_word(word):
                 counts[word] = counts.get(word, 0) + 1
     best = sorted(counts, key=lambda word: -counts[word])[:_MAX_TOPICS]
     return [word for word in counts if word in best]

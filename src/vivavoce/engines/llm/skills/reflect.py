@@ -5,9 +5,11 @@ from typing import Final
 from vivavoce.engines.llm.skills.identity import WHAT_I_AM
 from vivavoce.engines.llm.skills.yesno import WHAT_I_CAN_DO
 from vivavoce.engines.llm.turn import Turn
-from vivavoce.engines.llm.understand import content_words, swap_person
+from vivavoce.engines.llm.understand import STOP_WORDS, content_words, swap_person
 
 _MAX_REFLECTED_WORDS: Final = 14
+_MAX_TOPIC_WORDS: Final = 8
+_NO_TOPIC: Final = STOP_WORDS | {"explain", "describe", "define", "show", "give", "let", "find", "write", "make"}
 _FOLLOW_UPS: Final = (
     "What was that like?", "Tell me more about that.", "Why is that important to you?", "How did that come about?",
     "What happened then?",
@@ -46,16 +48,21 @@ def _asks_something(turn: Turn) -> bool:
 
 
 def _unknown(turn: Turn) -> str:
-    topics = content_words(turn.words)
-    about = f"about {' '.join(topics[-2:])}" if topics else "that"
-    if turn.memory.said_before(WHAT_I_AM.split(",")[0]):
-        return (
-            f"I do not know {about}. {WHAT_I_CAN_DO}"
-            if about == "that"
-            else f"I do not know anything {about}. {WHAT_I_CAN_DO}"
-        )
-    known = "I have no answer to that" if about == "that" else f"I know nothing {about}"
-    return f"{known}: I am {WHAT_I_AM}. {WHAT_I_CAN_DO}"
+    topic = _topic(turn.words)
+    known = f"I know nothing about {topic}." if topic else "I have no answer to that."
+    if turn.memory.said_before("offline responder"):
+        return f"{known} {WHAT_I_CAN_DO}"
+    return f"{known} I am {WHAT_I_AM}. {WHAT_I_CAN_DO}"
+
+
+def _topic(words: tuple[str, ...]) -> str:
+    """What a question is about: from its first telling word to its last, with the article before it."""
+    places = [place for place, word in enumerate(words) if word not in _NO_TOPIC]
+    if not places:
+        return ""
+    first, last = places[0], places[-1]
+    first -= first > 0 and words[first - 1] in ("the", "a", "an", "my", "your")
+    return swap_person(" ".join(words[first : last + 1][:_MAX_TOPIC_WORDS]))
 
 
 def _reflected(turn: Turn) -> str:

@@ -74,7 +74,7 @@ def _thanks(turn: Turn) -> str | None:
 
 
 def _manners(turn: Turn) -> str | None:
-    if turn.has("i am sorry", "i apologize", "my apologies", "my mistake", "excuse me"):
+    if turn.is_only("sorry") or turn.has("i am sorry", "i apologize", "my apologies", "my mistake", "excuse me"):
         return "No problem at all."
     if turn.has("nice to meet you", "pleased to meet you", "good to meet you"):
         return f"Nice to meet you too{', ' + turn.memory.name if turn.memory.name else ''}."

@@ -8,7 +8,7 @@ from vivavoce.engines.llm.turn import Turn
 JOKES: Final = (
     "My microphone and I broke up. It said I never listened in stereo.",
     "I asked the clock for advice. It told me to take my time.",
-    "A vowel and a consonant walk into a recogniser. Only one of them comes out.",
+    "A vowel and a consonant walk into a recorder. Only one of them comes out.",
     "I wanted to tell you a joke about silence, but there is nothing to say.",
     "Why did the loudspeaker go to school? It wanted to be a little brighter.",
     "My memory is so short that every goodbye is also a first date.",

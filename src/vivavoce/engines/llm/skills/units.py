@@ -110,7 +110,7 @@ def _source(turn: Turn, places: list[_Place], numbers: list[Found]) -> tuple[_Pl
 def _converted(amount: Fraction, source: Unit, target: Unit) -> str:
     if source.kind != target.kind:
         return (
-            f"I cannot turn {source.plural} into {target.plural}: one measures {source.kind}, the other {target.kind}."
+            f"I cannot turn {source.plural} into {target.plural}. One measures {source.kind}, the other {target.kind}."
         )
     result = (amount * source.size + source.zero - target.zero) / target.size
     rounded = Fraction(round(result * 100), 100) if abs(result) >= 1 else Fraction(round(result * 10_000), 10_000)

@@ -1,0 +1,190 @@
+"""What becomes of a request for a WebSocket, as tables."""
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from vivavoce.app.access import access_policy
+from vivavoce.app.authentication import KeyRing
+from vivavoce.app.errors import HttpError
+from vivavoce.app.models import ModelCard, ModelCatalogue
+from vivavoce.app.upgrade import Accept, AcceptAndClose, Decision, UpgradePolicy, UpgradeRequest, decide
+
+NONCE = "AAECAwQFBgcICQoLDA0ODw=="
+OPEN = UpgradePolicy(access_policy(), KeyRing([]), ModelCatalogue((ModelCard("vivavoce-local"),)))
+KEYED = msgspec.structs.replace(OPEN, keys=KeyRing(["sk-good"]))
+STRICT = msgspec.structs.replace(OPEN, models=ModelCatalogue((ModelCard("vivavoce-local"),), is_strict=True))
+
+GOOD_KEY = {"authorization": ["Bearer sk-good"]}
+BROWSER = {"sec-websocket-protocol": ["realtime, openai-insecure-api-key.sk-good"]}
+
+
+def request_of(target: str = "/v1/realtime", method: str = "GET", **changes: list[str] | None) -> UpgradeRequest:
+    headers = {"host": ["localhost:8040"], "sec-websocket-version": ["13"], "sec-websocket-key": [NONCE]}
+    given = {name.replace("_", "-"): values for name, values in changes.items()}
+    kept = {name: values for name, values in {**headers, **given}.items() if values is not None}
+    return UpgradeRequest(method, target, kept, "req_1")
+
+
+def outcome(decision: Decision) -> tuple[int, str | None]:
+    """Return the HTTP status or the close code, and the error code."""
+    match decision:
+        case Accept():
+            return 101, None
+        case AcceptAndClose():
+            return decision.close_code, decision.error.code
+        case HttpError():
+            return decision.status, decision.code
+
+
+@pytest.mark.parametrize("target", ["/v1/realtime", "/v1/realtime?model=m", "/openai/v1/realtime?model=m&x=1"])
+def test_the_ga_paths_open_a_session(target: str) -> None:
+    assert isinstance(decide(request_of(target), OPEN), Accept)
+
+
+def test_the_session_request_tells_model_and_credential_but_not_the_key() -> None:
+    decision = decide(request_of("/v1/realtime?model=gpt-realtime", authorization=["Bearer sk-good"]), KEYED)
+
+    assert isinstance(decision, Accept)
+    assert decision.session.model == "gpt-realtime"
+    assert decision.session.request_id == "req_1"
+    assert decision.session.credential_id is not None
+    assert "sk-good" not in repr(decision)
+
+
+def test_without_a_model_the_default_is_asked_for() -> None:
+    for target in ("/v1/realtime", "/v1/realtime?model="):
+        decision = decide(request_of(target), STRICT)
+        assert isinstance(decision, Accept)
+        assert decision.session.model is None
+
+
+def test_the_subprotocol_realtime_is_selected_and_a_key_never_is() -> None:
+    offered = decide(request_of(sec_websocket_protocol=["openai-insecure-api-key.sk-good, realtime"]), KEYED)
+    key_only = decide(request_of(sec_websocket_protocol=["openai-insecure-api-key.sk-good"]), KEYED)
+    none = decide(request_of(authorization=["Bearer sk-good"]), KEYED)
+
+    assert isinstance(offered, Accept) and isinstance(key_only, Accept) and isinstance(none, Accept)
+    assert offered.handshake.headers == (("x-request-id", "req_1"), ("Sec-WebSocket-Protocol", "realtime"))
+    assert key_only.handshake.headers == none.handshake.headers == (("x-request-id", "req_1"),)
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, (401, "invalid_api_key")),
+        ({"authorization": ["Bearer sk-bad"]}, (401, "invalid_api_key")),
+        ({"api_key": ["sk-bad"]}, (401, "invalid_api_key")),
+        ({"api_key": ["sk-bad"], "authorization": ["Bearer sk-good"]}, (401, "invalid_api_key")),
+        ({"sec_websocket_protocol": ["realtime, openai-insecure-api-key.sk-bad"]}, (3000, "invalid_api_key")),
+        ({"sec_websocket_protocol": ["realtime", "openai-insecure-api-key.sk-bad"]}, (3000, "invalid_api_key")),
+        ({"sec_websocket_protocol": ["realtime"]}, (3000, "invalid_api_key")),
+        ({"authorization": ["Bearer sk-good"]}, (101, None)),
+        ({"api_key": ["sk-good"]}, (101, None)),
+        ({"sec_websocket_protocol": ["realtime, openai-insecure-api-key.sk-good"]}, (101, None)),
+    ],
+)
+def test_a_key_is_asked_for_in_the_way_the_client_can_understand(
+    headers: dict[str, list[str]], expected: tuple[int, str | None]
+) -> None:
+    assert outcome(decide(request_of(**headers), KEYED)) == expected
+
+
+def test_the_close_reason_names_the_error() -> None:
+    decision = decide(request_of(sec_websocket_protocol=["realtime, openai-insecure-api-key.sk-bad"]), KEYED)
+
+    assert isinstance(decision, AcceptAndClose)
+    assert decision.close_reason == "invalid_request_error.invalid_api_key"
+    assert "sk-bad" not in repr(decision)
+
+
+@pytest.mark.parametrize("browser", [False, True])
+@pytest.mark.parametrize(
+    ("target", "by_status", "by_event"),
+    [
+        ("/v1/realtime?call_id=rtc_1", (404, "call_id_not_found"), (404, "call_id_not_found")),
+        ("/v1/realtime?call_id=rtc_1&model=m", (404, "call_id_not_found"), (404, "call_id_not_found")),
+        ("/v1/realtime?intent=transcription", (400, "invalid_value"), (4000, "invalid_value")),
+        ("/v1/realtime?model=nobody", (404, "model_not_found"), (4004, "model_not_found")),
+        ("/openai/v1/realtime?model=nobody", (404, "model_not_found"), (4004, "model_not_found")),
+        ("/openai/realtime?api-version=1&deployment=d", (4000, "beta_api_shape_disabled"), (4000, "beta_api_shape_disabled")),
+        ("/v1/realtime/translations?model=m", (404, None), (404, None)),
+        ("/v1/realtime/", (404, None), (404, None)),
+        ("/", (404, None), (404, None)),
+    ],
+)
+def test_what_is_not_served_is_refused(
+    target: str, by_status: tuple[int, str | None], by_event: tuple[int, str | None], browser: bool
+) -> None:
+    headers = {"sec_websocket_protocol": ["realtime"]} if browser else {}
+
+    assert outcome(decide(request_of(target, **headers), STRICT)) == (by_event if browser else by_status)
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {"openai_beta": ["realtime=v1"]},
+        {"openai_beta": ["assistants=v2, realtime=v1"]},
+        {"openai_beta": ["assistants=v2", "realtime=v1"]},
+        {"sec_websocket_protocol": ["realtime, openai-beta.realtime-v1"]},
+    ],
+)
+def test_every_beta_selector_is_accepted_told_and_closed(headers: dict[str, list[str]]) -> None:
+    decision = decide(request_of(**headers), OPEN)
+
+    assert isinstance(decision, AcceptAndClose)
+    assert decision.close_code == 4000
+    assert decision.close_reason == "invalid_request_error.beta_api_shape_disabled"
+
+
+def test_another_beta_token_selects_nothing() -> None:
+    assert isinstance(decide(request_of(openai_beta=["assistants=v2"]), OPEN), Accept)
+
+
+def test_the_key_is_checked_before_anything_is_told_about_the_rest() -> None:
+    for target in ("/v1/realtime?call_id=rtc_1", "/v1/realtime?intent=x", "/openai/realtime"):
+        assert outcome(decide(request_of(target), KEYED)) == (401, "invalid_api_key")
+
+
+def test_host_and_origin_are_checked_before_the_key() -> None:
+    assert outcome(decide(request_of(host=["evil.example"]), KEYED))[0] == 421
+    assert outcome(decide(request_of(origin=["http://evil.example"]), KEYED))[0] == 403
+    assert outcome(decide(request_of(origin=["null"]), OPEN))[0] == 403
+
+
+@pytest.mark.parametrize(
+    ("changes", "status"),
+    [
+        ({"sec_websocket_version": ["8"]}, 426),
+        ({"sec_websocket_version": None}, 426),
+        ({"sec_websocket_key": None}, 400),
+        ({"sec_websocket_key": ["short"]}, 400),
+        ({"sec_websocket_key": [NONCE, NONCE]}, 400),
+        ({"sec_websocket_key": ["\xff" * 24]}, 400),
+    ],
+)
+def test_a_bad_handshake_is_answered_as_http(changes: dict[str, list[str] | None], status: int) -> None:
+    assert outcome(decide(request_of(**changes), OPEN))[0] == status
+
+
+def test_only_get_can_be_upgraded() -> None:
+    assert outcome(decide(request_of(method="POST"), OPEN))[0] == 400
+
+
+def test_a_target_in_absolute_form_is_understood() -> None:
+    assert isinstance(decide(request_of("http://localhost:8040/v1/realtime?model=m"), OPEN), Accept)
+
+
+@pytest.mark.fuzz
+@given(
+    st.text(max_size=60),
+    st.dictionaries(
+        st.sampled_from(["host", "origin", "authorization", "api-key", "openai-beta", "sec-websocket-protocol"]),
+        st.lists(st.text(max_size=30), max_size=2),
+    ),
+)
+def test_any_request_is_decided_without_an_exception(target: str, headers: dict[str, list[str]]) -> None:
+    head = {"host": ["localhost"], "sec-websocket-version": ["13"], "sec-websocket-key": [NONCE], **headers}
+
+    assert outcome(decide(UpgradeRequest("GET", target, head, "req_1"), KEYED))[0] >= 101

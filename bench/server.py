@@ -13,6 +13,7 @@ import msgspec
 
 READY: Final = re.compile(r"vivavoce ready on http://(\S+)")
 STOP_TIMEOUT_S: Final = 30.0
+SERVE: Final = ("vivavoce", "serve", "--port", "0")
 
 
 class RunningServer(msgspec.Struct, frozen=True):
@@ -27,10 +28,10 @@ class RunningServer(msgspec.Struct, frozen=True):
 
 
 @contextlib.contextmanager
-def running_server(*flags: str) -> Iterator[RunningServer]:
-    """Start `vivavoce serve` on a free port and end it afterwards."""
+def running_server(*flags: str, module: tuple[str, ...] = SERVE) -> Iterator[RunningServer]:
+    """Start `vivavoce serve`, or another server module, on a free port and end it afterwards."""
     started = time.monotonic()
-    command = [sys.executable, "-m", "vivavoce", "serve", "--port", "0", *flags]
+    command = [sys.executable, "-m", *module, *flags]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
         try:
             assert process.stdout is not None, "the ready line is read from a pipe"

@@ -88,10 +88,18 @@ def _utterance(name: str, pcm: bytes) -> Utterance:
     return Utterance(name, pcm, _end_of_sound_s(pcm))
 
 
+def onset_s(pcm: bytes) -> float:
+    """Return where the first 5 ms frame within 40 dB of the loudest one begins."""
+    return float(_loud_frames(pcm)[0] * FRAME_SAMPLES / RATE_HZ)
+
+
 def _end_of_sound_s(pcm: bytes) -> float:
-    """Return where the last 5 ms frame within 40 dB of the loudest one ends."""
+    """Return where the last such frame ends."""
+    return float((_loud_frames(pcm)[-1] + 1) * FRAME_SAMPLES / RATE_HZ)
+
+
+def _loud_frames(pcm: bytes) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
     samples = to_float(pcm)
     frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
     levels = np.sqrt(np.mean(frames**2, axis=1))
-    loud = np.flatnonzero(levels > levels.max() * 10 ** (-SILENCE_BELOW_PEAK_DB / 20))
-    return float((loud[-1] + 1) * FRAME_SAMPLES / RATE_HZ)
+    return np.flatnonzero(levels > levels.max() * 10 ** (-SILENCE_BELOW_PEAK_DB / 20))

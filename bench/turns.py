@@ -62,7 +62,9 @@ def run() -> list[Figure]:
         response = [timing.response_ms for timing in timings]
         name = f"last speech sample to first audio, silence {silence_ms} ms"
         figures += spread(name, response, "ms", silence_ms + ALLOWED_MS)
-        figures += spread(f"  of which after the silence was complete ({silence_ms})", [t.compute_ms for t in timings], "ms")
+        figures += spread(
+            f"  of which after the silence was complete ({silence_ms})", [t.compute_ms for t in timings], "ms"
+        )
         figures.append(
             Figure(f"  first turn over the median ({silence_ms})", response[0] / statistics.median(response), "x", 2.0)
         )

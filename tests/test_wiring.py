@@ -3,13 +3,16 @@
 import asyncio
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from tests.require import require
+from vivavoce.assets.cache import AssetState
 from vivavoce.assets.errors import AssetMissing
 from vivavoce.config.load import ConfigurationError, load
 from vivavoce.config.model import Configuration
 from vivavoce.engines.base import EngineError
-from vivavoce.wiring import app_settings, build_pipelines, engines_of, narrow_to, start_engines, url_of
+from vivavoce.wiring import app_settings, asset_cache, build_pipelines, engines_of, narrow_to, start_engines, url_of
 
 
 def configured(**flags: object) -> Configuration:
@@ -54,6 +57,14 @@ def test_a_script_that_cannot_be_read_is_told(tmp_path: Path) -> None:
         build_pipelines(configured(engines__default="scripted", scripted__script=str(tmp_path / "none.toml")))
 
 
+def test_a_voice_that_the_default_engine_does_not_have_is_told() -> None:
+    installed = asset_cache(configured()).verify()
+    require(all(one.state is AssetState.INSTALLED for one in installed), "the model files of the embedded engines")
+
+    with pytest.raises(ConfigurationError, match=r"session\.voice: .*marin.*got 'nobody'"):
+        build_pipelines(configured(session__voice="nobody"))
+
+
 def test_a_failing_engine_is_raised_by_itself() -> None:
     engines = build_pipelines(narrow_to(configured(), "vivavoce-scripted")).sets["scripted"]
 
@@ -66,8 +77,6 @@ def test_a_failing_engine_is_raised_by_itself() -> None:
         async def close(self) -> None: ...
 
         def open(self, deliver: object) -> None: ...
-
-    import msgspec
 
     broken = msgspec.structs.replace(engines, detector=Broken())
 

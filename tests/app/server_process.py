@@ -6,10 +6,9 @@ Prints `ready PORT` once it listens, and `stopped` when it has drained.
 import asyncio
 import sys
 
-from vivavoce.app.server import AppSettings, build_app, new_event_loop, serve
-
 from tests.app.serving import MODELS
 from tests.transports.echo_host import EchoHost
+from vivavoce.app.server import AppSettings, build_app, new_event_loop, serve
 
 
 async def main() -> None:

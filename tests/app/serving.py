@@ -1,15 +1,20 @@
-"""A whole server on a free port, within the test's own loop."""
+"""A whole server on a free port: within the test's own loop, or on a thread for a whole test module."""
 
 import asyncio
 import contextlib
+import functools
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 import msgspec
 
+from tests.transports.echo_host import EchoHost
+from tests.transports.peers import DEADLINE_S
+from vivavoce.app.http import Readiness
 from vivavoce.app.models import ModelCard, ModelCatalogue
-from vivavoce.app.server import AppSettings, Server, build_app
+from vivavoce.app.server import AppSettings, Server, build_app, new_event_loop
 from vivavoce.runtime.sink import SessionHost
 
 MODELS = ModelCatalogue((ModelCard("vivavoce-local", 1), ModelCard("vivavoce-scripted", 2)))
@@ -21,11 +26,11 @@ async def serving(
     settings: AppSettings | None = None,
     *,
     models: ModelCatalogue = MODELS,
-    engines: dict[str, bool] | None = None,
+    readiness: Readiness = dict,
 ) -> AsyncIterator[int]:
     """Serve sessions of `host`; gives the port, and drains at the end."""
     chosen = msgspec.structs.replace(settings or AppSettings(), port=0)
-    server = Server(chosen, build_app(chosen, host, models, lambda: engines or {}))
+    server = Server(chosen, build_app(chosen, host, models, readiness))
     bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.run_until_stopped(lambda address, port: bound.set_result(port)))
@@ -33,6 +38,47 @@ async def serving(
             yield await bound
         finally:
             server.request_stop()
+
+
+class ServerThreads:
+    """Servers for a whole test module, one for each settings, each on a thread and a loop of its own."""
+
+    def __init__(self, threads: ThreadPoolExecutor) -> None:
+        self._threads = threads
+        self._running: dict[AppSettings, tuple[int, Callable[[], object]]] = {}
+
+    def port(self, settings: AppSettings) -> int:
+        """Return the port of the server with these settings; the first time it is started."""
+        if settings not in self._running:
+            bound: Future[tuple[int, Callable[[], object]]] = Future()
+            self._threads.submit(self._serve, settings, bound)
+            self._running[settings] = bound.result(DEADLINE_S)
+        return self._running[settings][0]
+
+    def stop(self) -> None:
+        for _, stop in self._running.values():
+            stop()
+
+    def _serve(self, settings: AppSettings, bound: "Future[tuple[int, Callable[[], object]]]") -> None:
+        async def main() -> None:
+            chosen = msgspec.structs.replace(settings, port=0)
+            server = Server(chosen, build_app(chosen, EchoHost(), MODELS, dict))
+            stop = functools.partial(asyncio.get_running_loop().call_soon_threadsafe, server.request_stop)
+            await server.run_until_stopped(lambda address, port: bound.set_result((port, stop)))
+
+        with asyncio.Runner(loop_factory=new_event_loop) as runner:
+            runner.run(main())
+
+
+@contextlib.contextmanager
+def server_threads() -> Iterator[ServerThreads]:
+    """Give servers, and stop them at the end."""
+    with ThreadPoolExecutor() as threads:
+        servers = ServerThreads(threads)
+        try:
+            yield servers
+        finally:
+            servers.stop()
 
 
 class Answer(msgspec.Struct):

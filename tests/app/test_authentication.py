@@ -1,6 +1,7 @@
 """API keys: where they are carried, and which are ours."""
 
 import pytest
+
 from vivavoce.app.authentication import KeyRing, credential_id, header_keys, protocol_keys
 
 

@@ -4,6 +4,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from vivavoce.app.access import access_policy
 from vivavoce.app.authentication import KeyRing
 from vivavoce.app.errors import HttpError
@@ -107,7 +108,11 @@ def test_the_close_reason_names_the_error() -> None:
         ("/v1/realtime?intent=transcription", (400, "invalid_value"), (4000, "invalid_value")),
         ("/v1/realtime?model=nobody", (404, "model_not_found"), (4004, "model_not_found")),
         ("/openai/v1/realtime?model=nobody", (404, "model_not_found"), (4004, "model_not_found")),
-        ("/openai/realtime?api-version=1&deployment=d", (4000, "beta_api_shape_disabled"), (4000, "beta_api_shape_disabled")),
+        (
+            "/openai/realtime?api-version=1&deployment=d",
+            (4000, "beta_api_shape_disabled"),
+            (4000, "beta_api_shape_disabled"),
+        ),
         ("/v1/realtime/translations?model=m", (404, None), (404, None)),
         ("/v1/realtime/", (404, None), (404, None)),
         ("/", (404, None), (404, None)),

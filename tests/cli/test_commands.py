@@ -95,7 +95,7 @@ def test_serve_tells_which_model_file_is_missing(tmp_path: Path) -> None:
     assert "ready" not in result.stdout
 
 
-def test_serve_refuses_a_voice_that_the_default_engine_does_not_have(tmp_path: Path, scripted: str) -> None:
+def test_serve_tells_what_is_wrong_with_the_script(tmp_path: Path, scripted: str) -> None:
     (tmp_path / "script.toml").write_text("turn = 1\n")
 
     result = run("serve", "--port", "0", "--config", scripted, VIVAVOCE_SCRIPTED__SCRIPT=str(tmp_path / "script.toml"))

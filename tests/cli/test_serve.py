@@ -59,6 +59,27 @@ def test_a_conversation_with_the_server_over_a_socket(server: "subprocess.Popen[
     assert server.wait(timeout=DEADLINE_S) == 0
 
 
+def test_a_session_that_is_open_at_sigterm_is_told_and_does_not_hold_the_server(
+    tmp_path: Path, server: "subprocess.Popen[str]"
+) -> None:
+    url = ready_url(server)
+    command = [sys.executable, "-m", "vivavoce", "talk", "--text", "--url", url]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True, cwd=tmp_path) as client:
+        assert client.stdin is not None and client.stdout is not None
+        client.stdin.write("hello\n")
+        client.stdin.flush()
+        assert client.stdout.readline() == "you: hello\n"
+
+        server.send_signal(signal.SIGTERM)
+        code = server.wait(timeout=DEADLINE_S)
+        _, complaint = client.communicate("more\n", timeout=DEADLINE_S)
+
+    assert code == 0
+    assert client.returncode == 1
+    assert complaint.startswith("vivavoce: The server ended the session: 1012")
+
+
 def test_a_taken_port_is_one_sentence_and_exit_code_1(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]

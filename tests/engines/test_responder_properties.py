@@ -29,8 +29,8 @@ SPEAKABLE = re.compile(r"[A-Za-z' ,.?!-]+")
 CUES = (
     "what is my name call me i am live like how many time day date plus minus times divided by percent of square root "
     "to the power one two twenty hundred thousand point half count from spell say exactly repeat that after me joke "
-    "fact yes no stop never mind go on feet mile celsius in convert you said first remember and weather paris timer minutes "
-    "tomorrow at seven pm next friday 7 12.5 3:45 % + - / minus minutes a the not do not what about"
+    "fact yes no stop never mind go on feet mile celsius in convert you said first remember and weather paris timer "
+    "minutes tomorrow at seven pm next friday 7 12.5 3:45 % + - / minus minutes a the not do not what about"
 ).split()
 utterances = st.text(max_size=120) | st.lists(st.sampled_from(CUES), max_size=14).map(" ".join)
 json_values = st.recursive(

@@ -18,7 +18,9 @@ def as_sound(pcm: bytes) -> Sound:
 
 def frames(sound: Sound, length: int = FRAME, hop: int = HOP) -> Sound:
     """Return overlapping frames, shape (frames, length)."""
-    return np.lib.stride_tricks.sliding_window_view(sound, length)[::hop]
+    windows = np.lib.stride_tricks.sliding_window_view(sound, length)
+    chosen: Sound = windows[::hop]
+    return chosen
 
 
 def levels_db(sound: Sound, length: int = HOP) -> Sound:
@@ -84,7 +86,7 @@ def _resonances_hz(frame: Sound) -> list[float]:
     return sorted(float(p) for p, b in zip(pitches, bandwidths, strict=True) if 200 < p < 5500 and b < 500)
 
 
-def audible_ms(sound: Sound, threshold_db: float = -46) -> tuple[float, float]:
+def audible_ms(sound: Sound, threshold_db: float = -40) -> tuple[float, float]:
     """Return when the first and the last sample above the threshold occur."""
     loud = np.flatnonzero(np.abs(sound) > 10 ** (threshold_db / 20))
     return loud[0] * 1000 / RATE_HZ, loud[-1] * 1000 / RATE_HZ

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from tests.testing import traces
 from tests.testing.traces import PCM, Json, Trace
@@ -281,3 +283,18 @@ def test_types_accept_an_event_with_an_extra_key_and_refuse_a_float_for_an_integ
         check_types({**event, "audio_start_ms": 1.5})
     with pytest.raises(KeyError, match="vivavoce.marked"):
         check_types({**event, "type": "vivavoce.marked"})
+
+
+KINDS = sorted({event["type"] for example in EXAMPLES for _, event in example().log})
+NAMES = ["event_id", "item_id", "item", "response", "response_id", "output_index", "part", "delta", "error"]
+OBJECTS = st.dictionaries(st.sampled_from(["id", "type", "status"]), st.text(max_size=3))
+FIELDS = st.dictionaries(st.sampled_from(NAMES), st.none() | st.integers() | st.text(max_size=3) | OBJECTS)
+
+
+@given(st.lists(st.tuples(st.sampled_from("<>"), st.sampled_from(KINDS), FIELDS), max_size=8))
+def test_no_log_makes_the_checker_raise(entries: list[tuple[str, str, Json]]) -> None:
+    log = [(direction, {"type": kind, **fields}) for direction, kind, fields in entries]
+
+    violations = check_order(log)
+
+    assert all(0 <= violation.index < len(log) for violation in violations)

@@ -29,7 +29,7 @@ from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionRequest, Sink
 
 
 class EchoSession:
-    """A `LiveSession`. `is_patient` sessions do not close when the server drains."""
+    """A `LiveSession`. When the server drains, a patient one sends an event where another closes."""
 
     def __init__(self, sink: Sink, ids: CountingIds, *, is_patient: bool) -> None:
         self._sink = sink
@@ -75,7 +75,9 @@ class EchoSession:
                 self._answer(event)
             case ClientRejected(error=error):
                 self.send(ErrorEvent(event_id=self._ids.make("event"), error=error))
-            case Draining() if not self._is_patient:
+            case Draining() if self._is_patient:
+                self.send(InputAudioBufferCleared(event_id=self._ids.make("event")))
+            case Draining():
                 self._sink.close(1012, "The server restarts.")
             case _:
                 pass

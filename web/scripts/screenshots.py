@@ -63,7 +63,8 @@ def voice_pcm(seconds: float) -> bytes:
     samples = array.array("h")
     for at in range(int(seconds * RATE_HZ)):
         time = at / RATE_HZ
-        syllable = max(0.0, math.sin(2 * math.pi * 3.1 * time)) ** 0.7 * (0.7 + 0.3 * math.sin(2 * math.pi * 0.7 * time))
+        slow = 0.7 + 0.3 * math.sin(2 * math.pi * 0.7 * time)
+        syllable = slow * max(0.0, math.sin(2 * math.pi * 3.1 * time)) ** 0.7
         tone = sum(math.sin(2 * math.pi * 140 * n * time) / n for n in range(1, 6))
         samples.append(int(7000 * syllable * tone))
     return samples.tobytes()
@@ -93,8 +94,8 @@ class Peer:
             "type": "realtime",
             "id": "sess_1",
             "model": "vivavoce-local",
-            "audio": {"output": {"voice": "alloy"}},
-            "vivavoce": {"engine": "local", "ignored": [], "events": []},
+            "audio": {"output": {"voice": "marin"}},
+            "vivavoce": {"engine": "embedded", "ignored": [], "events": []},
         }
         self.send("session.created", session=session)
 

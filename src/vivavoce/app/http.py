@@ -14,7 +14,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from vivavoce.app.access import is_protected
-from vivavoce.app.errors import HttpError, unknown_url
+from vivavoce.app.errors import HttpError, internal_error, unknown_url
 from vivavoce.app.models import ModelCatalogue, model_not_found
 
 Readiness = Callable[[], Mapping[str, bool]]
@@ -59,7 +59,7 @@ def build_http(
         Route("/v1/realtime", require_upgrade),
         Route("/openai/v1/realtime", require_upgrade),
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: show_http_exception})
+    app = Starlette(routes=routes, exception_handlers={HTTPException: show_http_exception, Exception: show_failure})
     app.router.default = WebClient(web_dir)  # not a mount, which would hide that a route exists for other methods
     return app
 
@@ -100,6 +100,11 @@ async def show_http_exception(request: Request, exc: Exception) -> Response:
         return error_response(unknown_url(request.method, request.url.path))
     message = f"{exc.detail}: {request.method} {request.url.path}."
     return error_response(HttpError(status=exc.status_code, message=message, headers=exc.headers or {}))
+
+
+async def show_failure(request: Request, exc: Exception) -> Response:
+    """Answer for our bug; Starlette raises it again, and the gate logs it."""
+    return error_response(internal_error())
 
 
 class WebClient:

@@ -19,12 +19,13 @@ class Conversation:
     def __init__(self, peer: Peer, show: Callable[[str], None], warn: Callable[[str], None]) -> None:
         self.tracks = Tracks()
         self.floor = Floor()
-        self.is_over = False  # the server ended it
         self._peer = peer
         self._show = show
         self._warn = warn
         self._changed = asyncio.Event()
         self._is_configured = False
+        self._is_over = False  # the server ended it
+        self._answers = 0  # responses that are done since the last written turn
 
     @contextlib.asynccontextmanager
     async def listening(self) -> AsyncIterator[None]:
@@ -39,7 +40,7 @@ class Conversation:
         async for event in self._peer.events():
             await self._receive(event)
             self._changed.set()
-        self.is_over = True
+        self._is_over = True
         self._changed.set()
 
     async def configure(self, session: Json) -> None:
@@ -53,7 +54,12 @@ class Conversation:
         await self.until(lambda: self._is_configured)
 
     async def say(self, pcm: bytes) -> None:
-        """Send the user's audio (pcm16le, mono, 24 kHz) and move the clock."""
+        """Send the user's audio (pcm16le, mono, 24 kHz) and move the clock.
+
+        Raises:
+            CommandError: the session has ended.
+        """
+        self._expect_open()
         self.tracks.hear(pcm)
         audio = base64.b64encode(pcm).decode()
         await self._peer.send({"type": "input_audio_buffer.append", "audio": audio})
@@ -80,12 +86,13 @@ class Conversation:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 while not holds():
-                    if self.is_over:
-                        raise CommandError("The server ended the session.")
+                    self._expect_open()
                     self._changed.clear()
                     await self._changed.wait()
 
-    _answers = 0
+    def _expect_open(self) -> None:
+        if self._is_over:
+            raise CommandError("The server ended the session.")
 
     async def _receive(self, event: Json) -> None:
         self.floor.receive(event, asyncio.get_running_loop().time())

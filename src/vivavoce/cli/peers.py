@@ -83,9 +83,20 @@ class WebSocketPeer:
             await (await self._connection.ping())
 
     async def events(self) -> AsyncIterator[Json]:
-        """Yield server events until the connection closes."""
-        async for message in self._connection:
-            yield json.loads(message)
+        """Yield server events until the connection closes.
+
+        Raises:
+            CommandError: it closed for a reason other than that all is said.
+        """
+        from websockets.exceptions import ConnectionClosedError
+
+        try:
+            async for message in self._connection:
+                yield json.loads(message)
+        except ConnectionClosedError as error:
+            frame = error.rcvd
+            reason = f"{frame.code} {frame.reason}".strip() if frame is not None else "the connection was lost"
+            raise CommandError(f"The server ended the session: {reason}") from error
 
 
 @contextlib.asynccontextmanager

@@ -9,7 +9,6 @@ from vivavoce.audio.pcm import bytes_for_ms
 from vivavoce.audio.resample import resample_file
 from vivavoce.audio.wav import read_wav
 from vivavoce.cli.conversation import Conversation
-from vivavoce.cli.faults import CommandError
 from vivavoce.core.requests import SAMPLE_RATE_HZ
 from vivavoce.testing.pacer import pace, split_chunks
 
@@ -39,12 +38,10 @@ async def speak_in_real_time(conversation: Conversation, speech: bytes) -> None:
     async def microphone() -> AsyncIterator[bytes]:
         for chunk in chunks_of(speech):
             yield chunk
-        while not _is_finished(conversation) and not conversation.is_over:
+        while not _is_finished(conversation):
             yield SILENCE
 
     await pace(microphone(), CHUNK_MS, conversation.say)
-    if conversation.is_over:
-        raise CommandError("The server ended the session.")
 
 
 async def speak_at_full_speed(conversation: Conversation, speech: bytes) -> None:

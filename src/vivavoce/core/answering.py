@@ -43,8 +43,10 @@ def begin_when_ready(state: SessionState, response: Response, now: float) -> Non
         response.complete_empty(state.out)
         report_end(state, response)
         return
-    response.begin()
-    state.out.put(Generate(response.id, _request(state, response.plan, now)))
+    request = _request(state, response.plan, now)
+    characters = len(request.instructions) + context_characters(request.items)
+    response.begin(text_tokens(characters), audio_tokens(response.plan.context))
+    state.out.put(Generate(response.id, request))
 
 
 def cancel_response(state: SessionState, response: Response, reason: CancelReason) -> None:
@@ -118,12 +120,12 @@ def _status(response: Response) -> wire.ResponseStatus:
 def _status_details(response: Response) -> wire.StatusDetails | None:
     match response.state:
         case ResponseState.CANCELLED:
-            return wire.StatusDetails(type="cancelled", reason=response.end_reason or UNSET)
+            return wire.StatusDetails(type="cancelled", reason=response.ending.reason or UNSET)
         case ResponseState.INCOMPLETE:
-            return wire.StatusDetails(type="incomplete", reason=response.end_reason or UNSET)
+            return wire.StatusDetails(type="incomplete", reason=response.ending.reason or UNSET)
         case ResponseState.FAILED:
-            assert response.fault is not None, "a failed response names its fault"
-            fault = response.fault
+            fault = response.ending.fault
+            assert fault is not None, "a failed response names its fault"
             error = wire.StatusError(type="server_error", code=fault.code, message=fault.message)
             return wire.StatusDetails(type="failed", error=error)
         case _:
@@ -131,15 +133,13 @@ def _status_details(response: Response) -> wire.StatusDetails | None:
 
 
 def _usage(response: Response) -> wire.Usage:
-    plan = response.plan
-    input_text = text_tokens(len(plan.instructions) + context_characters(context_items(plan.context)))
-    input_audio = audio_tokens(plan.context)
-    output_text = text_tokens(response.output_characters)
-    output_audio = -(-response.output_samples // (SAMPLES_PER_MS * MS_PER_OUTPUT_AUDIO_TOKEN))
+    text_in, audio_in = response.input_tokens
+    text_out = text_tokens(response.output_characters)
+    audio_out = -(-response.output_samples // (SAMPLES_PER_MS * MS_PER_OUTPUT_AUDIO_TOKEN))
     return wire.Usage(
-        total_tokens=input_text + input_audio + output_text + output_audio,
-        input_tokens=input_text + input_audio,
-        output_tokens=output_text + output_audio,
-        input_token_details=wire.InputTokenDetails(text_tokens=input_text, audio_tokens=input_audio),
-        output_token_details=wire.OutputTokenDetails(text_tokens=output_text, audio_tokens=output_audio),
+        total_tokens=text_in + audio_in + text_out + audio_out,
+        input_tokens=text_in + audio_in,
+        output_tokens=text_out + audio_out,
+        input_token_details=wire.InputTokenDetails(text_tokens=text_in, audio_tokens=audio_in),
+        output_token_details=wire.OutputTokenDetails(text_tokens=text_out, audio_tokens=audio_out),
     )

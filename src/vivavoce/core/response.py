@@ -67,6 +67,13 @@ class ResponsePlan(msgspec.Struct, frozen=True):
     answers_item_id: str | None = None  # of an automatic response: the utterance it answers
 
 
+class Ending(msgspec.Struct, frozen=True):
+    """Why a response ends: `reason` is that of `status_details`; both are None where nothing is remarkable."""
+
+    reason: StatusReason | None = None
+    fault: EngineFault | None = None
+
+
 class _Speech(msgspec.Struct):
     """A segment that was handed to the synthesizer."""
 
@@ -83,8 +90,8 @@ class Response:
         self.id = response_id
         self.plan = plan
         self.state = ResponseState.WAITING
-        self.fault: EngineFault | None = None
-        self.end_reason: StatusReason | None = None  # of `status_details`
+        self.ending = Ending()
+        self.input_tokens = (0, 0)  # text, audio
         self.items: list[MessageOutput | Entry] = []
         self._message: MessageOutput | None = None  # takes the text that is generated
         self._segmenter = Segmenter()
@@ -108,8 +115,9 @@ class Response:
     def output_samples(self) -> int:
         return sum(item.entry.samples for item in self.items if isinstance(item, MessageOutput))
 
-    def begin(self) -> None:
-        """The context is complete; the generator was asked."""
+    def begin(self, text_tokens: int, audio_tokens: int) -> None:
+        """The context is complete and costs this much; the generator was asked."""
+        self.input_tokens = (text_tokens, audio_tokens)
         self._go(ResponseState.GENERATING)
 
     def write(self, out: Emitter, text: str) -> None:
@@ -138,7 +146,7 @@ class Response:
         """The generator has ended."""
         if self.state is not ResponseState.GENERATING:
             return
-        self.end_reason = None if reason == "stop" else reason
+        self.ending = Ending(reason=None if reason == "stop" else reason)
         self._go(ResponseState.SPEAKING)
         self._end_message_text(out)
         self._finish_when_spoken(out)
@@ -167,13 +175,13 @@ class Response:
 
     def cancel(self, out: Emitter, reason: CancelReason) -> None:
         """Stop at once; what was opened is closed as incomplete."""
-        self.end_reason = reason
+        self.ending = Ending(reason=reason)
         self._stop_generation(out)
         self._end(out, ResponseState.CANCELLED)
 
     def fail(self, out: Emitter, fault: EngineFault) -> None:
         """An engine failed; the only report of it is the response's status."""
-        self.fault = fault
+        self.ending = Ending(fault=fault)
         self._stop_generation(out)
         self._end(out, ResponseState.FAILED)
 
@@ -226,11 +234,11 @@ class Response:
                 item.close(out, "incomplete" if self._is_cut_short(item) else "completed")
 
     def _is_cut_short(self, item: MessageOutput) -> bool:
-        return self.end_reason is not None and item is self.items[-1]
+        return self.ending.reason is not None and item is self.items[-1]
 
     def _finish_when_spoken(self, out: Emitter) -> None:
         if self.state is ResponseState.SPEAKING and all(speech.is_finished for speech in self._speech):
-            self._end(out, ResponseState.INCOMPLETE if self.end_reason else ResponseState.COMPLETED)
+            self._end(out, ResponseState.INCOMPLETE if self.ending.reason else ResponseState.COMPLETED)
 
     def _stop_generation(self, out: Emitter) -> None:
         if self.state is ResponseState.GENERATING:

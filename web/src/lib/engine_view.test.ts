@@ -3,13 +3,13 @@ import { readEngine } from './engine_view';
 
 describe('readEngine', () => {
   test('says that the embedded recogniser is demo-grade', () => {
-    const session = { model: 'vivavoce-local', vivavoce: { engine: 'local' }, audio: { output: { voice: 'sage' } } };
+    const session = { model: 'vivavoce-local', vivavoce: { engine: 'embedded' }, audio: { output: { voice: 'sage' } } };
 
-    expect(readEngine(session)).toMatchObject({ title: 'Local engine', voice: 'sage', isDemoGrade: true, isAligned: true });
+    expect(readEngine(session)).toMatchObject({ title: 'Built-in engine', voice: 'sage', isDemoGrade: true, isAligned: true });
   });
 
   test('names the stages when the server tells them', () => {
-    const vivavoce = { engine: 'local', stages: { stt: { name: 'moonshine', note: 'Good.' }, tts: 'flite' } };
+    const vivavoce = { engine: 'embedded', stages: { stt: { name: 'moonshine', note: 'Good.' }, tts: 'flite' } };
 
     const engine = readEngine({ vivavoce });
 

@@ -3,15 +3,13 @@
 import type { EngineStage, EngineView } from './view_state';
 
 const TITLES: Readonly<Record<string, string>> = {
-  local: 'Local engine',
-  'vivavoce-local': 'Local engine',
+  embedded: 'Built-in engine',
   scripted: 'Scripted engine',
-  'vivavoce-scripted': 'Scripted engine',
   relay: 'Hosted model, relayed',
 };
 
 // Embedded recognisers whose errors a listener must expect, see the engines' own notes.
-const DEMO_GRADE = ['pocketsphinx', 'local'];
+const DEMO_GRADE = ['pocketsphinx', 'embedded'];
 
 export const DEMO_NOTE =
   'The built-in recogniser is demo-grade: it runs anywhere without a download, but it mishears often. ' +

@@ -41,17 +41,29 @@ describe('TurnTimer', () => {
     expect(latency?.parts).toEqual({ silence: 520, transcript: 40, answer: 10, audio: 30, playback: 100 });
   });
 
-  test('a transcript that comes after the response costs nothing', () => {
+  test('a response that was created before its transcript waits for the transcript', () => {
     const timer = new TurnTimer();
     timer.userEnded(1000, 1500);
     timer.responseCreated(1510);
-    timer.transcribed(1900);
+    timer.transcribed(1590);
     timer.firstAudio('item_a', 1600);
 
     const latency = timer.audible('item_a', 1700);
 
-    expect(latency?.parts.transcript).toBe(0);
-    expect(Object.values(latency?.parts ?? {}).reduce((sum, part) => sum + part, 0)).toBe(700);
+    expect(latency?.parts).toEqual({ silence: 500, transcript: 90, answer: 0, audio: 10, playback: 100 });
+  });
+
+  test('a transcript that the answer did not wait for costs no more than the time to its audio', () => {
+    const timer = new TurnTimer();
+    timer.userEnded(1000, 1500);
+    timer.responseCreated(1510);
+    timer.firstAudio('item_a', 1600);
+    timer.transcribed(1900);
+
+    const latency = timer.audible('item_a', 1950);
+
+    expect(Object.values(latency?.parts ?? {}).reduce((sum, part) => sum + part, 0)).toBe(950);
+    expect(latency?.parts.playback).toBe(350);
   });
 
   test('tells a turn once', () => {

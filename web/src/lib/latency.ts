@@ -67,8 +67,9 @@ export class TurnTimer {
     this.#audio = null;
   }
 
+  /** The answer waits for this transcript; do not tell transcripts that the answer does not need. */
   transcribed(atMs: number): void {
-    if (this.#createdAt === null) this.#transcribedAt = atMs;
+    this.#transcribedAt ??= atMs;
   }
 
   responseCreated(atMs: number): void {
@@ -84,12 +85,12 @@ export class TurnTimer {
     const [endedAt, stoppedAt, audio] = [this.#endedAt, this.#stoppedAt, this.#audio];
     if (endedAt === null || stoppedAt === null || audio === null || audio.itemId !== itemId) return null;
     this.#endedAt = null;
-    const createdAt = this.#createdAt ?? stoppedAt;
-    const transcribedAt = Math.min(this.#transcribedAt ?? stoppedAt, createdAt);
+    const transcribedAt = Math.min(this.#transcribedAt ?? stoppedAt, audio.atMs);
+    const createdAt = Math.max(this.#createdAt ?? transcribedAt, transcribedAt, stoppedAt);
     const parts = {
       silence: stoppedAt - endedAt,
       transcript: Math.max(0, transcribedAt - stoppedAt),
-      answer: Math.max(0, createdAt - Math.max(transcribedAt, stoppedAt)),
+      answer: createdAt - Math.max(transcribedAt, stoppedAt),
       audio: audio.atMs - createdAt,
       playback: atMs - audio.atMs,
     };

@@ -23,7 +23,7 @@ function message(id: string, role: 'user' | 'assistant', content: object[] = [])
 
 const OPEN: readonly Input[] = [
   { type: 'local.connecting' },
-  from('session.created', { session: { model: 'vivavoce-local', vivavoce: { engine: 'local' } } }),
+  from('session.created', { session: { model: 'vivavoce-local', vivavoce: { engine: 'embedded' } } }),
   { type: 'local.open' },
   { type: 'local.microphone', microphone: 'on' },
 ];

@@ -24,7 +24,7 @@ describe('sessionOf', () => {
     expect(session).toMatchObject({
       type: 'realtime',
       output_modalities: ['audio'],
-      audio: { input: { turn_detection: { type: 'server_vad', silence_duration_ms: 200 } }, output: { voice: 'alloy' } },
+      audio: { input: { turn_detection: { type: 'server_vad', silence_duration_ms: 200 } }, output: { voice: 'marin' } },
     });
   });
 

@@ -22,7 +22,7 @@ export interface Settings {
 }
 
 export const DEFAULT_SETTINGS: Settings = {
-  voice: 'alloy',
+  voice: 'marin',
   silenceMs: 500,
   echoCancellation: true,
   noiseSuppression: true,

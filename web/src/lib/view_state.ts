@@ -25,7 +25,7 @@ export type MicrophoneProblem = 'insecure' | 'denied' | 'missing' | 'busy' | 'lo
 
 /** What the server tells about the engines of this session. */
 export interface EngineView {
-  readonly name: string; // what answers, for example "local"
+  readonly name: string; // what answers, for example "embedded"
   readonly title: string; // the same for people
   readonly model: string; // what was asked for
   readonly voice: string;
@@ -94,10 +94,11 @@ export type Phase =
 export function phaseOf(state: ViewState): Phase {
   if (state.problem?.isFatal) return 'error';
   if (state.connection === 'idle' || state.connection === 'closed') return 'idle';
-  if (state.connection !== 'open' || state.microphone === 'asking') return 'connecting';
+  if (state.connection !== 'open') return 'connecting';
   if (state.isHearing && !state.isMuted) return 'hearing';
   if (state.isAudible) return 'speaking';
   if (state.isAwaiting || state.activeResponseId !== null) return 'thinking';
+  if (state.microphone === 'asking') return 'connecting';
   if (state.microphone !== 'on') return 'ready';
   if (state.isMuted) return 'muted';
   return 'listening';

@@ -13,6 +13,7 @@ import { CAPTURE_PROCESSOR, type CapturedChunk, type PlaybackReport } from '../w
 const SPEECH_RMS = 0.01; // -40 dB
 const OUTPUT_RMS = 0.002;
 const PAUSE_S = 0.3; // shorter pauses do not end a run of speech
+const CHUNK_S = 0.02; // of the capture worklet
 const KEPT_CHUNKS = 250; // 5 s of 20 ms
 
 interface Level {
@@ -84,9 +85,10 @@ export class Probe {
     this.#output.push(chunk.pcm);
     this.outputLevels.push({ time: chunk.endTime, rms: chunk.rms });
     const pending = this.#pending;
-    if (pending === null || pending.clearedTime === 0 || chunk.rms > OUTPUT_RMS) return;
-    if (chunk.endTime <= pending.clearedTime) return;
-    const silenceTime = chunk.endTime; // the end of the first silent chunk: never too early
+    const beganTime = chunk.endTime - CHUNK_S;
+    if (pending === null || pending.clearedTime === 0 || beganTime < pending.clearedTime - CHUNK_S) return;
+    if (chunk.rms > OUTPUT_RMS) return;
+    const silenceTime = Math.max(beganTime, pending.clearedTime); // all of this chunk is silent
     const onsetToSilenceMs = 1000 * (silenceTime - pending.onsetTime) + (this.#speaker?.latencyMs ?? 0);
     this.bargeIns.push({ ...pending, silenceTime, onsetToSilenceMs });
     this.#pending = null;
@@ -96,7 +98,7 @@ export class Probe {
   #onset(time: number): number {
     let onset = time;
     for (const { time: end, rms } of [...this.#inputLevels].reverse()) {
-      if (rms > SPEECH_RMS) onset = end - 0.02;
+      if (rms > SPEECH_RMS) onset = end - CHUNK_S;
       else if (onset - end > PAUSE_S) break;
     }
     return onset;

@@ -252,8 +252,9 @@ export class VoiceSession {
     if (event.type === 'input_audio_buffer.speech_stopped') {
       const spokeUntil = this.#sent.capturedAt(event.audio_end_ms - this.settings.silenceMs);
       this.#timer.userEnded(Math.min(now, spokeUntil ?? now - this.settings.silenceMs), now);
-    } else if (event.type === 'conversation.item.input_audio_transcription.completed') this.#timer.transcribed(now);
-    else if (event.type === 'response.created') this.#timer.responseCreated(now);
+    } else if (event.type === 'conversation.item.input_audio_transcription.completed') {
+      if (this.state.engine?.isAligned) this.#timer.transcribed(now); // a hosted model answers without it
+    } else if (event.type === 'response.created') this.#timer.responseCreated(now);
   }
 
   #playback(report: PlaybackReport): void {

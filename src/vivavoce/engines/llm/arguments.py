@@ -29,7 +29,7 @@ from vivavoce.engines.llm.utterance_pool import Pool
 
 Value = Any  # JSON boundary: whatever the client's schema asks for
 NOTHING: Final = object()  # no value was said
-_FIRST: Final = ("choice", "boolean", "integer", "number", "array", "object", "string", "null")
+_FIRST: Final = ("choice", "boolean", "integer", "number", "object", "array", "string", "null")
 
 
 class Filled(msgspec.Struct, frozen=True):

@@ -78,9 +78,9 @@ def _message(parameter: Property, pool: Pool) -> Segment | None:
 
 
 def _chosen(parameter: Property, pool: Pool) -> Segment | None:
-    segments = pool.segments(with_dates=not (_NAMED & set(parameter.words)))
+    segments = pool.segments(with_dates=not _is_named(parameter))
     bare = [segment for segment in segments if not segment.preposition]
-    cues = next((_CUES[word] for word in parameter.words if word in _CUES), None)
+    cues = next((cues for word in parameter.words if (cues := _CUES.get(word) or _CUES.get(word.rstrip("s")))), None)
     if cues is None:
         return _first(bare, segments, _DEFAULT) or next(iter(segments), None)
     is_topic = bool(_TOPICS & set(parameter.words))
@@ -118,8 +118,13 @@ def _written_token(parameter: Property, pool: Pool) -> str:
     return next((token.strip(".,;") for token in pool.text.split() if mark in token), "")
 
 
+def _is_named(parameter: Property) -> bool:
+    """Whether values are names of people or places, one or several."""
+    return any(word in _NAMED or word.rstrip("s") in _NAMED for word in parameter.words)
+
+
 def _capitalised(parameter: Property, text: str) -> str:
-    if _NAMED & set(parameter.words) and text == text.lower():
+    if _is_named(parameter) and text == text.lower():
         return " ".join(word[:1].upper() + word[1:] for word in text.split())
     return text
 

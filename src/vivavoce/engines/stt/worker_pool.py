@@ -75,7 +75,7 @@ class WorkerPool:
         self._is_open = False
 
     async def start(self) -> None:
-        """Start `min_workers` and return when one is warm; raises OSError with a sentence, or TimeoutError."""
+        """Start `min_workers` and return when all are warm; raises OSError with a sentence, or TimeoutError."""
         self._is_open = True
         self._starting = asyncio.get_running_loop().create_future()
         for _ in range(self._min_workers):
@@ -165,7 +165,7 @@ class WorkerPool:
 
     def _receive_ready(self, slot: _Slot) -> None:
         slot.is_ready = True
-        if self._starting is not None and not self._starting.done():
+        if self._starting is not None and not self._starting.done() and all(slot.is_ready for slot in self._slots):
             self._starting.set_result(None)
         self._rest(slot)
         self._dispatch()

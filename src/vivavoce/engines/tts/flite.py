@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Final, Literal
 
 from vivavoce.config.voices import Voice
-from vivavoce.core.requests import SpeechRequest, Word
+from vivavoce.core.requests import SpeechRequest
 from vivavoce.engines.base import Capabilities, EngineError, SpeechChunk
-from vivavoce.engines.tts.clause_audio import SAMPLES_PER_MS, ClauseAudio
+from vivavoce.engines.tts.clause_audio import ClauseAudio
 from vivavoce.engines.tts.flite_build import FliteBuild, Prosody, Timeline
 from vivavoce.engines.tts.flite_library import FliteLibrary
 from vivavoce.engines.tts.flite_wasm import FliteWasm
@@ -72,11 +72,11 @@ class FliteSynthesizer:
 
     async def close(self) -> None:
         """Drop what is being spoken and release the threads."""
+        build, self._build = self._build, None
         self._threads.shutdown(wait=False, cancel_futures=True)
         await asyncio.to_thread(self._threads.shutdown)
-        if self._build is not None:
-            self._build.close()
-            self._build = None
+        if build is not None:
+            build.close()
 
     async def synthesize(self, request: SpeechRequest) -> AsyncIterator[SpeechChunk]:
         """Yield the speech as it is made.
@@ -91,16 +91,17 @@ class FliteSynthesizer:
         limit = MAX_CLAUSE_CHARACTERS if build.is_streaming else MAX_WHOLE_CLAUSE_CHARACTERS
         spoken_samples = 0
         for clause, is_last in _marking_last(clauses(request.text, limit)):
-            shift_ms = spoken_samples // SAMPLES_PER_MS
-            speak = _clause_job(build, voice, request.speed, clause, _tail_ms(clause, is_last))
+            gain = 10 ** (voice.gain_db / 20)
+            audio = ClauseAudio(clause, voice.formant_ratio, gain, _tail_ms(clause, is_last), spoken_samples)
+            speak = _clause_job(build, _prosody(voice, request.speed), clause, audio)
             async with aclosing(stream_from_thread(self._threads, speak)) as chunks:
                 async for chunk in chunks:
-                    yield _shifted(chunk, shift_ms)
+                    yield chunk
                     spoken_samples += len(chunk.pcm) // 2
+            self._check_open()
 
     def _checked(self, request: SpeechRequest) -> tuple[Voice, FliteBuild]:
-        if self._build is None:
-            raise EngineError(NAME, "Flite is not started or was closed.")
+        build = self._check_open()
         voice = self._voices.get(request.voice)
         if voice is None:
             known = ", ".join(self._voices)
@@ -108,7 +109,12 @@ class FliteSynthesizer:
         if not MIN_SPEED <= request.speed <= MAX_SPEED:
             message = f"speed must be between {MIN_SPEED} and {MAX_SPEED}, got {request.speed}."
             raise EngineError(NAME, message, code="server_error")
-        return voice, self._build
+        return voice, build
+
+    def _check_open(self) -> FliteBuild:
+        if self._build is None:
+            raise EngineError(NAME, "Flite is not started or was closed.")
+        return self._build
 
     def _load(self) -> FliteBuild:
         build = self._open()
@@ -157,17 +163,15 @@ class _Deliverer:
     def hear(self, pcm: bytes) -> bool:
         chunk = self._audio.feed(pcm)
         is_wanted = chunk is None or self._deliver(chunk)
-        return is_wanted and not self._audio.is_complete
+        return is_wanted and not self._audio.has_all_sound
 
 
 def _clause_job(
-    build: FliteBuild, voice: Voice, speed: float, clause: Clause, tail_ms: int
+    build: FliteBuild, prosody: Prosody, clause: Clause, audio: ClauseAudio
 ) -> Callable[[Deliver[SpeechChunk]], None]:
     words = [word for piece in clause for word in piece.spoken]
-    prosody = _prosody(voice, speed)
 
     def speak(deliver: Deliver[SpeechChunk]) -> None:
-        audio = ClauseAudio(clause, voice.formant_ratio, 10 ** (voice.gain_db / 20), tail_ms)
         build.speak(words, prosody, _Deliverer(audio, deliver))
         rest = audio.finish()
         if rest is not None:
@@ -194,11 +198,6 @@ def _tail_ms(clause: Clause, is_last: bool) -> int:
     if word.endswith(CLAUSE_ENDS) and not ends_sentence(word):
         return CLAUSE_PAUSE_MS
     return SENTENCE_PAUSE_MS if ends_sentence(word) else CUT_PAUSE_MS
-
-
-def _shifted(chunk: SpeechChunk, shift_ms: int) -> SpeechChunk:
-    words = (Word(word.text, word.start_ms + shift_ms, word.end_ms + shift_ms) for word in chunk.words)
-    return SpeechChunk(chunk.pcm, tuple(words))
 
 
 def _marking_last(items: Iterable[Clause]) -> Iterator[tuple[Clause, bool]]:

@@ -14,6 +14,7 @@ async def stream_from_thread(executor: Executor, produce: Callable[[Deliver[T]],
 
     `produce` is told by the result of `deliver`, False, when nobody wants more; it then should return soon. Closing
     the iterator does not wait for that. What waits for a slow consumer has no limit here: `produce` must have an end.
+    Where the executor is shut down before `produce` had a thread, nothing is yielded.
     """
     loop = asyncio.get_running_loop()
     waiting: asyncio.Queue[T | None] = asyncio.Queue()
@@ -29,7 +30,8 @@ async def stream_from_thread(executor: Executor, produce: Callable[[Deliver[T]],
     try:
         while (item := await waiting.get()) is not None:
             yield item
-        job.result()
+        if not job.cancelled():
+            job.result()
     finally:
         is_wanted = False
         job.cancel()  # if it waits for a thread, it never starts

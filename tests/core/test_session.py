@@ -652,6 +652,20 @@ def test_user_audio_in_an_item_is_transcribed_for_the_context_only() -> None:
     assert driver.asked(Generate)[-1].request.items == (ContextMessage("user", "hello"),)
 
 
+def test_a_tool_choice_that_no_tool_can_meet_is_refused() -> None:
+    driver = SessionDriver()
+    tool = {"type": "function", "name": "look", "parameters": {}}
+
+    dangling = updated(driver, tool_choice={"type": "function", "name": "look"})
+    met = updated(driver, tool_choice={"type": "function", "name": "look"}, tools=[tool])
+    taken_away = updated(driver, tools=[])
+    required = driver.client({"type": "response.create", "response": {"tools": [], "tool_choice": "required"}})
+
+    assert errors(dangling) == errors(taken_away) == [("invalid_value", "session.tool_choice.name")]
+    assert driver.types(met) == ["session.updated"]
+    assert errors(required) == [("invalid_value", "response.tool_choice")]
+
+
 # Session ------------------------------------------------------------------------------------------------------
 
 

@@ -5,7 +5,7 @@ from typing import assert_never
 from vivavoce.core import client_items, hearing
 from vivavoce.core.answering import cancel_response, create_response
 from vivavoce.core.limits import MAX_RESPONSES, MIN_COMMIT_MS, SAMPLES_PER_MS
-from vivavoce.core.planning import check_voice, encoding_of, plan_response
+from vivavoce.core.planning import check_choice, check_voice, encoding_of, plan_response
 from vivavoce.core.rules import answer_pending
 from vivavoce.core.state import SessionState
 from vivavoce.protocol import client_events as client
@@ -60,6 +60,7 @@ def handle_client_event(state: SessionState, event: client.ClientEvent, now: flo
 
 def _update_session(state: SessionState, session: RealtimeSession, now: float) -> None:
     check_voice(state, session.audio.output.voice)
+    check_choice(session.tools, session.tool_choice, "session.tool_choice")
     before, after = state.session.audio.input, session.audio.input
     if encoding_of(after.format) is not state.listening.buffer.encoding:
         _change_encoding(state, session)

@@ -7,7 +7,7 @@ from vivavoce.core.conversation import Entry
 from vivavoce.core.requests import AudioEncoding, FunctionSpec
 from vivavoce.core.response import ResponsePlan
 from vivavoce.core.state import SessionState
-from vivavoce.protocol.errors import voice_locked
+from vivavoce.protocol.errors import invalid_content, invalid_value, voice_locked
 from vivavoce.protocol.responses import ResponseAudio, ResponseAudioOutput, ResponseParams
 from vivavoce.protocol.session import (
     AudioFormat,
@@ -46,11 +46,14 @@ def plan_response(
     voice = params.voice or session.audio.output.voice
     check_voice(state, voice)
     tokens = params.max_output_tokens or session.max_output_tokens
+    tools = session.tools if params.tools is None else params.tools
+    choice = params.tool_choice or session.tool_choice
+    check_choice(tools, choice, "response.tool_choice")
     return ResponsePlan(
         is_audio="audio" in (params.output_modalities or session.output_modalities),
         instructions=session.instructions if params.instructions is None else params.instructions,
-        tools=_function_specs(session.tools if params.tools is None else params.tools),
-        tool_choice=_choice(params.tool_choice or session.tool_choice),
+        tools=_function_specs(tools),
+        tool_choice=_choice(choice),
         max_output_tokens=tokens if isinstance(tokens, int) else None,
         voice=voice,
         speed=session.audio.output.speed,
@@ -71,6 +74,19 @@ def check_voice(state: SessionState, voice: str) -> None:
     """
     if state.responding.has_spoken and voice != state.session.audio.output.voice:
         raise voice_locked()
+
+
+def check_choice(tools: Sequence[Tool], choice: ToolChoice, param: str) -> None:
+    """Refuse a choice that no tool can meet.
+
+    Raises:
+        ClientError: `invalid_value`, naming the tools there are.
+    """
+    names = [tool.name for tool in tools if isinstance(tool, FunctionTool)]
+    if isinstance(choice, ToolChoiceFunction) and choice.name not in names:
+        raise invalid_value(choice.name, names, f"{param}.name")
+    if choice == "required" and not names:
+        raise invalid_content(param, "'required' needs at least one tool, but there is none")
 
 
 def _function_specs(tools: Sequence[Tool]) -> tuple[FunctionSpec, ...]:

@@ -361,6 +361,8 @@ def _ignored(session: RealtimeSession) -> tuple[str, ...]:
     """Return the fields in use that are accepted and have no effect."""
     names = [name for name in ("parallel_tool_calls", "reasoning") if getattr(session, name) is not UNSET]
     names += [name for name in ("include", "tracing") if getattr(session, name)]
+    if isinstance(session.truncation, RetentionRatio):
+        names.append("truncation")  # the engines read the whole conversation
     transcription = session.audio.input.transcription
     for name in ("languages", "keywords", "delay"):
         if transcription is not None and getattr(transcription, name) is not UNSET:

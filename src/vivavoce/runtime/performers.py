@@ -90,7 +90,11 @@ class EnginePerformer:
             case DetectSpeech():
                 self._detection.detect(output)
             case OpenTranscript() | FeedTranscript() | FinishTranscript() | AbortTranscript():
-                self._transcribe(output)
+                try:
+                    self._transcribe(output)
+                except EngineError as error:
+                    fault = EngineFault(error.engine, error.code, str(error), error.is_retryable)
+                    self._settle(TranscriptFailed(output.item_id, fault))
             case _:
                 self._answer(output)
 

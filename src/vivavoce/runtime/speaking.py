@@ -65,10 +65,16 @@ class ResponseVoice:
             try:
                 await self._speak(segment)
             except EngineError as error:
-                fault = EngineFault(error.engine, error.code, str(error), error.is_retryable)
-                self._post(SynthesisFailed(segment.response_id, segment.segment, fault))
+                self._fail(segment, EngineFault(error.engine, error.code, str(error), error.is_retryable))
                 return
+            except Exception as error:  # the engine broke its contract; the trace is kept, the session goes on
+                name = self._synthesizer.capabilities.name
+                self._fail(segment, EngineFault(name, "server_error", type(error).__name__))
+                raise
             self._post(SynthesisFinished(segment.response_id, segment.segment))
+
+    def _fail(self, segment: Speak, fault: EngineFault) -> None:
+        self._post(SynthesisFailed(segment.response_id, segment.segment, fault))
 
     async def _speak(self, segment: Speak) -> None:
         pending = bytearray()

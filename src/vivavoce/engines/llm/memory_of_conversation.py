@@ -144,7 +144,8 @@ def _until_end(after: str, *, joins: bool = False) -> str:
     """The words up to the next clause; with `joins`, "and" goes on unless a clause about someone follows."""
     taken: list[str] = []
     words = after.split()[: MAX_FACT_WORDS + 1]
-    for word, following in zip(words, [*words[1:], ""], strict=True):
+    for place, word in enumerate(words):
+        following = words[place + 1] if place + 1 < len(words) else ""
         is_joint = joins and word == "and" and following not in ("", *_SUBJECT_WORDS, *_END)
         if (word in _END and taken and not is_joint) or len(taken) == MAX_FACT_WORDS:
             break

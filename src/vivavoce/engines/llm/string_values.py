@@ -54,7 +54,7 @@ def list_value(parameter: Property, pool: Pool) -> list[str]:
     if "," not in written and (listed := _listed(pool, segment)):
         written = listed
     parts = [part.strip() for chunk in written.split(",") for part in f" {chunk} ".split(" and ")]
-    return [part for part in parts if part]
+    return [_capitalised(parameter, part) for part in parts if part]
 
 
 def _listed(pool: Pool, segment: Segment) -> str:

@@ -38,15 +38,17 @@ def decide(request: GenerationRequest, turn: Turn) -> Decision:
         return None
     demanded = _demanded(request)
     if demanded is not None:
-        return (_forced_call(demanded, turn),)
+        return (_forced_call(_Wish(demanded, turn.text), turn),)
     wishes = _continued(request, turn) or _wished(request, turn)
     if wishes:
-        return _calls_or_question(wishes, turn)
+        must_call = request.tool_choice == "required"
+        return tuple(_forced_call(wish, turn) for wish in wishes) if must_call else _calls_or_question(wishes, turn)
     again = _again(request, turn)
     if again is not None:
         return (again,)
     if request.tool_choice == "required":
-        return (_forced_call(best_tool(request.tools, turn.words)[0] or request.tools[0], turn),)
+        likeliest = best_tool(request.tools, turn.words)[0] or request.tools[0]
+        return (_forced_call(_Wish(likeliest, turn.text), turn),)
     return None
 
 
@@ -57,13 +59,13 @@ def _demanded(request: GenerationRequest) -> FunctionSpec | None:
     return next((tool for tool in request.tools if tool.name == name), None) if is_named else None
 
 
-def _forced_call(tool: FunctionSpec, turn: Turn) -> ToolCall:
+def _forced_call(wish: _Wish, turn: Turn) -> ToolCall:
     """A call whatever was said: missing arguments get plain values."""
-    filled = fill(tool, turn.text, turn.now)
+    filled = fill(wish.tool, wish.text, turn.now, wish.given)
     values = dict(filled.values)
     for parameter in filled.missing:
-        values[parameter.name] = invented(parameter, turn.text, tool.parameters)
-    return _call(tool, values)
+        values[parameter.name] = invented(parameter, wish.text, wish.tool.parameters)
+    return _call(wish.tool, values)
 
 
 def _call(tool: FunctionSpec, values: dict[str, Value]) -> ToolCall:

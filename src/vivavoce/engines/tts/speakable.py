@@ -7,13 +7,14 @@ control characters and letters outside the Latin alphabet.
 
 import re
 import unicodedata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
 
-MAX_WORD_CHARACTERS: Final = 40  # Flite works out unknown words letter by letter; no English word is longer
-MAX_PIECE_CHARACTERS: Final = 1_000  # what a longer one has more is left out
+MAX_WORD_CHARACTERS: Final = 20  # Flite works out unknown words letter by letter; few English words are longer
+MAX_PIECE_CHARACTERS: Final = 120  # spoken; what a longer one has more is left out
+DIGIT_CHARACTERS: Final = 5  # a digit may be spoken as a word of its own
 SENTENCE_ENDS: Final = (".", "!", "?")
 CLAUSE_ENDS: Final = (*SENTENCE_ENDS, ",", ";", ":")
 ABBREVIATIONS: Final = frozenset(
@@ -59,6 +60,7 @@ _AFTER: Final[tuple[Rewrite, ...]] = (
     (re.compile(r"--+|(?<![A-Za-z0-9])-(?![0-9.])|-(?![A-Za-z0-9.])"), " "),  # a dash that is no hyphen and no minus
     (re.compile(r"/+(?![A-Za-z0-9])|(?<![A-Za-z0-9])/+"), " "),
     (re.compile(r"([.,;:!?])[.,;:!?]+"), r"\1"),
+    (re.compile(r"([^A-Za-z0-9 ])\1+"), r"\1"),
     (re.compile(r"(?<![\w.])%"), " percent "),
 )
 _SOUND: Final = re.compile(r"[A-Za-z0-9]")
@@ -94,14 +96,14 @@ def clauses(text: str, max_characters: int) -> Iterator[Clause]:
 
 def spoken_words(piece: str) -> tuple[str, ...]:
     """Return the words as which a piece of text without white space is spoken."""
-    text = piece[:MAX_PIECE_CHARACTERS]
+    text = piece[: 10 * MAX_PIECE_CHARACTERS]  # markup and addresses come off it yet
     for pattern, replacement in _BEFORE:
         text = pattern.sub(replacement, text)
     text = unicodedata.normalize("NFKD", text.translate(_SPOKEN))
     text = "".join(character for character in text if not unicodedata.combining(character))
     for pattern, replacement in _AFTER:
         text = pattern.sub(replacement, text)
-    return tuple(word for found in _with_sound(text.split()) for word in _pronounceable(found))
+    return tuple(_shortened(word for found in _with_sound(text.split()) for word in _pronounceable(found)))
 
 
 def ends_sentence(word: str) -> bool:
@@ -148,7 +150,20 @@ def _best_cut(pieces: list[Piece]) -> int:
 
 
 def _length(pieces: list[Piece]) -> int:
-    return sum(len(word) + 1 for piece in pieces for word in piece.spoken)
+    return sum(_spoken_characters(word) for piece in pieces for word in piece.spoken)
+
+
+def _spoken_characters(word: str) -> int:
+    return 1 + sum(DIGIT_CHARACTERS if character.isdigit() else 1 for character in word)
+
+
+def _shortened(words: Iterable[str]) -> Iterator[str]:
+    characters = 0
+    for word in words:
+        characters += _spoken_characters(word)
+        if characters > MAX_PIECE_CHARACTERS:
+            return
+        yield word
 
 
 def _is_spoken(pieces: list[Piece]) -> bool:

@@ -18,7 +18,7 @@ def main(names: list[str]) -> int:
     missed = 0
     for name in names or BENCHMARKS:
         module = importlib.import_module(f"bench.{name}")
-        print(f"{name}: {module.__doc__.splitlines()[0]}", flush=True)
+        print(f"{name}: {(module.__doc__ or name).splitlines()[0]}", flush=True)
         figures: list[Figure] = module.run()
         for figure in figures:
             print(figure.line(), flush=True)

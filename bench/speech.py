@@ -46,7 +46,7 @@ class Utterance(msgspec.Struct, frozen=True):
 
 
 def utterances(count: int) -> list[Utterance]:
-    """Return `count` utterances: human clips first where there are any, then synthesized sentences, repeated as needed."""
+    """Return `count` utterances: human clips, where there are any, and synthesized sentences in turn."""
     spoken = asyncio.run(_synthesized())
     pool = [*_mixed(human_clips(), spoken)] or spoken
     return [pool[index % len(pool)] for index in range(count)]

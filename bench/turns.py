@@ -18,7 +18,7 @@ PAUSE_S: Final = 0.3
 
 
 class TurnTiming(msgspec.Struct, frozen=True):
-    """One turn, in ms. `response_ms`: last speech sample to first audio; `compute_ms`: silence complete to first audio."""
+    """One turn, in ms to the first audio: from the last speech sample, and from the moment the silence was complete."""
 
     response_ms: float
     compute_ms: float

@@ -17,5 +17,5 @@ export default defineConfig({
   server: {
     proxy: { '/v1': { target: SERVER, ws: true }, '/healthz': SERVER, '/api': SERVER },
   },
-  test: { include: ['src/**/*.test.ts'], environment: 'node' },
+  test: { include: ['src/**/*.test.ts'], environment: 'node', css: true },
 });

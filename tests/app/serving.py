@@ -73,7 +73,7 @@ class ServerThreads:
 @contextlib.contextmanager
 def server_threads() -> Iterator[ServerThreads]:
     """Give servers, and stop them at the end."""
-    with ThreadPoolExecutor() as threads:
+    with ThreadPoolExecutor(max_workers=20) as threads:
         servers = ServerThreads(threads)
         try:
             yield servers

@@ -12,33 +12,37 @@ from tests.transports.echo_host import EchoHost
 from tests.transports.peers import run
 from vivavoce.app.server import AppSettings
 
+DEFAULT = AppSettings()
 KEYED = AppSettings(api_keys=("sk-good",))
 
 
 class Asking(Protocol):
     """Asks a server with these settings one thing; `{port}` in the head is its port."""
 
-    def __call__(self, *head: str, settings: AppSettings = AppSettings()) -> Answer: ...
+    def __call__(self, *head: str, settings: AppSettings = DEFAULT) -> Answer: ...
 
 
 @pytest.fixture(scope="module")
 def answer_to() -> Iterator[Asking]:
     with server_threads() as servers:
 
-        def asking(*head: str, settings: AppSettings = AppSettings()) -> Answer:
+        def asking(*head: str, settings: AppSettings = DEFAULT) -> Answer:
             port = servers.port(settings)
             return run(ask(port, "\n".join(head).replace("{port}", str(port))))
 
         yield asking
 
 
-@pytest.fixture
-def web_dir(tmp_path: Path) -> Path:
-    """A built web client of one page and one script."""
-    (tmp_path / "index.html").write_text("<!doctype html><title>Vivavoce</title>")
-    (tmp_path / "assets").mkdir()
-    (tmp_path / "assets" / "app.js").write_text("export {}")
-    return tmp_path
+@pytest.fixture(scope="module")
+def web_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A built web client of one page and one script, and a file beside it that is not part of it."""
+    folder = tmp_path_factory.mktemp("web") / "dist"
+    folder.mkdir()
+    (folder.parent / "server.py").write_text("secret")
+    (folder / "index.html").write_text("<!doctype html><title>Vivavoce</title>")
+    (folder / "assets").mkdir()
+    (folder / "assets" / "app.js").write_text("export {}")
+    return folder
 
 
 # Models ------------------------------------------------------------------------------------------
@@ -123,8 +127,6 @@ def test_a_page_that_is_not_built_says_how_to_build_it(answer_to: Asking, settin
     "path", ["/../server.py", "/..%2fserver.py", "/%2e%2e/server.py", "/assets/..%5c..%5cx", "/%00"]
 )
 def test_no_file_outside_the_built_page_is_served(answer_to: Asking, web_dir: Path, path: str) -> None:
-    (web_dir.parent / "server.py").write_text("secret")
-
     answer = answer_to(f"GET {path} HTTP/1.1", settings=AppSettings(web_dir=web_dir))
 
     assert answer.status in (400, 404)

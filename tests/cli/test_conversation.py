@@ -95,8 +95,10 @@ def test_speech_over_the_answer_stops_it_and_tells_the_server_what_was_heard() -
     answers: Iterator[list[Json]] = iter([[delta], [started]])
     peer = ScriptedPeer(lambda event: next(answers) if event["type"] == "input_audio_buffer.append" else [CONFIRM])
 
+    lines: list[str] = []
+
     async def run() -> None:
-        conversation = Conversation(peer, print, print)
+        conversation = Conversation(peer, lines.append, lines.append)
         async with conversation.listening():
             await conversation.configure({})
             for _ in range(2):
@@ -105,6 +107,7 @@ def test_speech_over_the_answer_stops_it_and_tells_the_server_what_was_heard() -
 
     run_virtual(run())
 
+    assert lines == ["(interrupted after 0.0 s)"]
     assert peer.sent[-1] == {
         "type": "conversation.item.truncate",
         "item_id": "item_2",

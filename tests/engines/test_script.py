@@ -1,10 +1,29 @@
 """Scripts are read strictly, and their errors name the key."""
 
+import re
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.engines.script import Heard, Script, ScriptError, load_script, turn_numbered
+from vivavoce.engines.script import (
+    Call,
+    Detection,
+    Failure,
+    Heard,
+    PartialText,
+    Piece,
+    Score,
+    Script,
+    ScriptError,
+    Turn,
+    Voice,
+    load_script,
+    script_in_instructions,
+    script_in_prompt,
+    turn_numbered,
+)
 
 
 def test_an_empty_script_is_the_default_script() -> None:
@@ -59,3 +78,29 @@ def test_any_text_is_a_script_or_a_script_error(text: str) -> None:
         except ScriptError:
             continue
         assert isinstance(script, Script)
+
+
+GUIDE = (Path(__file__).parents[2] / "docs" / "guides" / "scripted.md").read_text("utf-8")
+
+
+@pytest.mark.parametrize("block", re.findall(r"```toml\n(.*?)```", GUIDE, re.DOTALL))
+def test_the_script_files_of_the_guide_are_valid(block: str) -> None:
+    assert load_script(block).turns
+
+
+@pytest.mark.parametrize("line", re.findall(r"^vivavoce-script: .*$", GUIDE, re.MULTILINE))
+def test_the_session_scripts_of_the_guide_are_valid(line: str) -> None:
+    read = script_in_prompt if "heard" in line else script_in_instructions
+
+    script = read(line, "scripted")
+
+    assert script is not None and len(script.turns) == 2
+
+
+def test_every_key_of_a_script_is_in_the_guide() -> None:
+    parts = (Script, Turn, Heard, Piece, Call, Failure, Voice, Detection, Score, PartialText)
+    keys = {key for part in parts for key in part.__struct_fields__}
+
+    missing = {key for key in keys if not re.search(rf"\b{key}\b", GUIDE)}
+
+    assert missing == set()

@@ -24,6 +24,7 @@ from vivavoce.engines.script import Script, load_script
 from vivavoce.engines.stt.scripted import ScriptedTranscriber
 from vivavoce.engines.tts.scripted import ScriptedSynthesizer
 from vivavoce.engines.vad.scripted import ScriptedDetector
+from vivavoce.testing.engines import check_synthesizer
 
 SECOND_16K = bytes(2 * 16_000)
 WEATHER = FunctionSpec(
@@ -373,6 +374,11 @@ def test_a_scripted_failure_comes_after_its_words() -> None:
         asyncio.run(run())
 
     assert [word.text for chunk in chunks for word in chunk.words] == ["one"]
+
+
+@pytest.mark.parametrize("toml", ["", '[voice]\nsound = "noise"\nchunk_ms = 33\nword_ms = 7\ngap_ms = 0'])
+def test_the_synthesizer_does_what_all_synthesizers_do(toml: str) -> None:
+    asyncio.run(check_synthesizer(lambda: ScriptedSynthesizer(load_script(toml))))
 
 
 # Detector -----------------------------------------------------------------------------------------------------

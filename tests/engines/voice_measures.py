@@ -26,13 +26,19 @@ def frames(sound: Sound, length: int = FRAME, hop: int = HOP) -> Sound:
 def levels_db(sound: Sound, length: int = HOP) -> Sound:
     """Return the level of consecutive frames of 10 ms in dBFS."""
     power = (sound[: sound.size // length * length].reshape(-1, length) ** 2).mean(axis=1)
-    return 10 * np.log10(power + 1e-10)
+    levels: Sound = 10 * np.log10(power + 1e-10)
+    return levels
 
 
 def speech_level_db(sound: Sound) -> float:
     """Return the RMS level in dBFS of the 10 ms frames that are not pauses (above -45 dBFS)."""
     levels = levels_db(sound)
     return float(10 * np.log10(np.mean(10 ** (levels[levels > -45] / 10))))
+
+
+def peak_db(sound: Sound) -> float:
+    """Return the largest sample in dBFS."""
+    return float(20 * np.log10(np.abs(sound).max() + 1e-5))
 
 
 def median_pitch_hz(sound: Sound, lowest_hz: float = 65, highest_hz: float = 400) -> float:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from tests.require import require
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Page, Playwright
 
 WEB_DIST = Path(__file__).parents[2] / "web" / "dist"
 PATIENCE_MS = 60_000  # a busy machine recognises speech several times slower than it is spoken
@@ -33,22 +33,19 @@ def require_browser() -> None:
 
 
 @contextmanager
-def browser(microphone: Path | None) -> Iterator["Browser"]:
+def browser(playwright: "Playwright", microphone: Path | None) -> Iterator["Browser"]:
     """Launch Chromium. With a wav file as `microphone` it is granted unasked, else every request is refused.
 
     The file begins anew whenever the page opens the microphone, and is followed by silence.
     """
-    from playwright.sync_api import sync_playwright
-
     flags = [*QUIET_FLAGS, "--use-fake-device-for-media-stream"]
     if microphone is not None:
         flags += ["--use-fake-ui-for-media-stream", f"--use-file-for-fake-audio-capture={microphone}%noloop"]
     if os.geteuid() == 0:
         flags.append("--no-sandbox")
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
-        yield chromium
-        chromium.close()
+    chromium = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=flags)
+    yield chromium
+    chromium.close()
 
 
 @contextmanager

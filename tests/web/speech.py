@@ -32,7 +32,7 @@ async def _spoken(text: str) -> bytes:
     await synthesizer.start()
     try:
         request = SpeechRequest(text=text, voice="ash", speed=0.9)
-        return b"".join([chunk.audio async for chunk in synthesizer.synthesize(request)])
+        return b"".join([chunk.pcm async for chunk in synthesizer.synthesize(request)])
     finally:
         await synthesizer.close()
 

@@ -115,6 +115,7 @@ class Conversation:
     async def _stop_playing(self) -> None:
         """The user interrupts: playing stops, and the server learns how much was heard."""
         for cut in self.tracks.interrupt():
+            self._show(f"(interrupted after {cut.audio_end_ms / 1000:.1f} s)")
             place = {"item_id": cut.item_id, "content_index": 0, "audio_end_ms": cut.audio_end_ms}
             await self._peer.send({"type": "conversation.item.truncate", **place})
 

@@ -73,6 +73,11 @@ class ScriptedTranscriberStream:
         self._timer: asyncio.TimerHandle | None = None
         self._is_over = False
 
+    @property
+    def pending_ms(self) -> float:
+        """Nothing waits: audio is decoded as it comes."""
+        return 0.0
+
     def feed(self, pcm: bytes) -> None:
         """Count the audio and deliver the partials that are due."""
         if self._is_over:

@@ -5,6 +5,7 @@ phone ends (`-psdur`) but not which word a phone belongs to. A second, cheap run
 at a time with the diphone voice (`-ps`), tells how many phones each word has; see `phone_spans`.
 """
 
+import contextlib
 import difflib
 import importlib.metadata
 import os
@@ -89,8 +90,9 @@ class FliteWasm:
         store = wasmtime.Store(self._engine)
         store.set_wasi(config)
         try:
-            start = self._linker.instantiate(store, self._module).exports(store)["_start"]
-            assert isinstance(start, wasmtime.Func), "a WASI program exports the function _start"
+            start = self._linker.instantiate(store, self._module).exports(store).get("_start")
+            if not isinstance(start, wasmtime.Func):
+                raise EngineError(NAME, "The program has no function '_start', which every WASI program has.")
             start(store)
         except wasmtime.ExitTrap as error:
             if error.code != 0:
@@ -178,10 +180,11 @@ def _load(engine: "wasmtime.Engine", path: Path) -> "wasmtime.Module":
 
 
 def _keep(module: "wasmtime.Module", compiled: Path) -> None:
-    """Store the compiled program; where the folder cannot be written, each process compiles for itself."""
+    """Store the compiled program; where that cannot be done, each process compiles for itself."""
+    scratch = compiled.with_name(f"{compiled.name}.{os.getpid()}")
     try:
-        with tempfile.NamedTemporaryFile(dir=compiled.parent, delete=False) as scratch:
-            scratch.write(module.serialize())
-        Path(scratch.name).replace(compiled)
+        scratch.write_bytes(module.serialize())
+        scratch.replace(compiled)
     except OSError:
-        return
+        with contextlib.suppress(OSError):
+            scratch.unlink(missing_ok=True)

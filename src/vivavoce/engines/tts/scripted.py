@@ -1,13 +1,13 @@
 """A synthesizer that makes one tone or burst of noise per word, always the same for the same word and voice."""
 
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import numpy as np
 import numpy.typing as npt
 
 from vivavoce.core.requests import SpeechRequest, Word
-from vivavoce.engines.base import SPEECH_RATE_HZ, Capabilities, SpeechChunk
+from vivavoce.engines.base import SPEECH_RATE_HZ, Capabilities, EngineError, SpeechChunk
 from vivavoce.engines.script import Script, Voice, pause
 
 _NAME = "scripted"
@@ -21,6 +21,7 @@ class ScriptedSynthesizer:
 
     def __init__(self, script: Script) -> None:
         self._voice = script.voice
+        self._is_closed = False
 
     @property
     def capabilities(self) -> Capabilities:
@@ -30,19 +31,27 @@ class ScriptedSynthesizer:
         """Nothing to load."""
 
     async def close(self) -> None:
-        """Nothing to release."""
+        """Refuse requests from here on."""
+        self._is_closed = True
 
     async def synthesize(self, request: SpeechRequest) -> AsyncIterator[SpeechChunk]:
-        """Yield chunks of `chunk_ms`, each after the time its making takes at the scripted pace."""
+        """Yield chunks of `chunk_ms`, each after the time its making takes at the scripted pace.
+
+        Raises:
+            EngineError: the script asks for a failure, or the engine is closed.
+        """
+        if self._is_closed:
+            raise EngineError(_NAME, "the synthesizer is closed")
         voice = self._voice
         await pause(voice.delay_ms)
         words = request.text.split()
         spoken = words if voice.failure is None else words[: voice.fails_after_words]
-        for first_ms, pcm in _chunks(spoken, request, voice):
-            end_ms = first_ms + len(pcm) // _BYTES_PER_MS
-            if voice.pace:
-                await pause((end_ms - first_ms) / voice.pace)
-            yield SpeechChunk(pcm, _words_within(spoken, request.speed, voice, first_ms, end_ms))
+        start_ms = 0
+        for pcm in _chunks(spoken, request, voice):
+            length_ms = len(pcm) // _BYTES_PER_MS
+            await pause(length_ms / voice.pace if voice.pace else 0)
+            yield SpeechChunk(pcm, _words_within(spoken, request.speed, voice, start_ms, start_ms + length_ms))
+            start_ms += length_ms
         if voice.failure is not None:
             raise voice.failure.as_error(_NAME)
 
@@ -52,12 +61,19 @@ def _lengths_ms(speed: float, voice: Voice) -> tuple[int, int]:
     return max(1, round(voice.word_ms / speed)), round(voice.gap_ms / speed)
 
 
-def _chunks(words: list[str], request: SpeechRequest, voice: Voice) -> "list[tuple[int, bytes]]":
+def _chunks(words: list[str], request: SpeechRequest, voice: Voice) -> Iterator[bytes]:
+    """The audio in pieces of `chunk_ms`, made no further ahead than the word that is needed."""
     word_ms, gap_ms = _lengths_ms(request.speed, voice)
     gap = bytes(gap_ms * _BYTES_PER_MS)
-    pcm = b"".join(_sound(word, request.voice, voice, word_ms) + gap for word in words)
-    step = voice.chunk_ms * _BYTES_PER_MS
-    return [(start // _BYTES_PER_MS, pcm[start : start + step]) for start in range(0, len(pcm), step)]
+    size = voice.chunk_ms * _BYTES_PER_MS
+    made = b""
+    for word in words:
+        made += _sound(word, request.voice, voice, word_ms) + gap
+        while len(made) >= size:
+            yield made[:size]
+            made = made[size:]
+    if made:
+        yield made
 
 
 def _words_within(words: list[str], speed: float, voice: Voice, start_ms: int, end_ms: int) -> tuple[Word, ...]:

@@ -12,7 +12,8 @@ from typing import Final
 
 import msgspec
 
-MAX_WORD_CHARACTERS: Final = 20  # Flite works out unknown words letter by letter; few English words are longer
+MAX_WORD_CHARACTERS: Final = 40  # Flite works out unknown words letter by letter; no English word is longer
+MAX_WORD_DIGITS: Final = 20
 MAX_PIECE_CHARACTERS: Final = 120  # spoken; what a longer one has more is left out
 DIGIT_CHARACTERS: Final = 5  # a digit may be spoken as a word of its own
 SENTENCE_ENDS: Final = (".", "!", "?")
@@ -188,7 +189,9 @@ def _pronounceable(word: str) -> list[str]:
         letters = list(bare.rstrip("s"))
         tail = "'s" if bare.endswith("s") else ""
         return [*letters[:-1], letters[-1] + tail + _punctuation(word)]
-    parts = [word[start : start + MAX_WORD_CHARACTERS] for start in range(0, len(word), MAX_WORD_CHARACTERS)]
+    digits = sum(character.isdigit() for character in word)
+    size = MAX_WORD_DIGITS if digits > MAX_WORD_DIGITS else MAX_WORD_CHARACTERS
+    parts = [word[start : start + size] for start in range(0, len(word), size)]
     return [part for part in parts if _SOUND.search(part)]
 
 

@@ -44,6 +44,11 @@ class ScriptedDetectorStream:
         self._next_sample = 0
         self._is_closed = False
 
+    @property
+    def pending_ms(self) -> float:
+        """Nothing waits: audio is scored as it comes."""
+        return 0.0
+
     def feed(self, pcm: bytes) -> None:
         """Score all complete windows."""
         if self._is_closed:

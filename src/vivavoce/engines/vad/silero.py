@@ -20,6 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from vivavoce.engines.base import DETECTOR_RATE_HZ, DETECTOR_WINDOW_SAMPLES, Capabilities, EngineError
+from vivavoce.engines.vad.tail_gate import TailGate
 
 CONTEXT_SAMPLES: Final = 64  # as in the model's own reference code for 16 kHz
 STATE_CELLS: Final = 128
@@ -81,6 +82,7 @@ class SileroStream:
         self.outstanding = 0  # windows given to the thread and not delivered; caller's thread only
         self.context = np.zeros(CONTEXT_SAMPLES, np.float32)
         self.state = np.zeros((2, STATE_CELLS), np.float32)
+        self.gate = TailGate()
 
     @property
     def pending_ms(self) -> float:
@@ -271,7 +273,10 @@ def score_batch(model: Model, batch: Sequence[tuple[SileroStream, Window]]) -> l
     for row, (stream, _) in enumerate(batch):
         stream.context = audio[row, -CONTEXT_SAMPLES:]
         stream.state = state[:, row]
-    return [float(probability) for probability in probabilities]
+    return [
+        stream.gate.judge(float(probability), row[CONTEXT_SAMPLES:])
+        for (stream, _), probability, row in zip(batch, probabilities, audio, strict=True)
+    ]
 
 
 def _load(path: Path) -> Model:

@@ -1,5 +1,7 @@
 """What becomes of a request for a WebSocket, as tables."""
 
+from collections.abc import Mapping
+
 import msgspec
 import pytest
 from hypothesis import given
@@ -11,6 +13,7 @@ from vivavoce.app.errors import HttpError
 from vivavoce.app.models import ModelCard, ModelCatalogue
 from vivavoce.app.upgrade import Accept, AcceptAndClose, Decision, UpgradePolicy, UpgradeRequest, decide
 
+PATH = "/v1/realtime"
 NONCE = "AAECAwQFBgcICQoLDA0ODw=="
 OPEN = UpgradePolicy(access_policy(), KeyRing([]), ModelCatalogue((ModelCard("vivavoce-local"),)))
 KEYED = msgspec.structs.replace(OPEN, keys=KeyRing(["sk-good"]))
@@ -20,10 +23,11 @@ GOOD_KEY = {"authorization": ["Bearer sk-good"]}
 BROWSER = {"sec-websocket-protocol": ["realtime, openai-insecure-api-key.sk-good"]}
 
 
-def request_of(target: str = "/v1/realtime", method: str = "GET", **changes: list[str] | None) -> UpgradeRequest:
+def request_of(
+    target: str = PATH, changes: Mapping[str, list[str] | None] | None = None, method: str = "GET"
+) -> UpgradeRequest:
     headers = {"host": ["localhost:8040"], "sec-websocket-version": ["13"], "sec-websocket-key": [NONCE]}
-    given = {name.replace("_", "-"): values for name, values in changes.items()}
-    kept = {name: values for name, values in {**headers, **given}.items() if values is not None}
+    kept = {name: values for name, values in {**headers, **(changes or {})}.items() if values is not None}
     return UpgradeRequest(method, target, kept, "req_1")
 
 
@@ -44,7 +48,7 @@ def test_the_ga_paths_open_a_session(target: str) -> None:
 
 
 def test_the_session_request_tells_model_and_credential_but_not_the_key() -> None:
-    decision = decide(request_of("/v1/realtime?model=gpt-realtime", authorization=["Bearer sk-good"]), KEYED)
+    decision = decide(request_of("/v1/realtime?model=gpt-realtime", {"authorization": ["Bearer sk-good"]}), KEYED)
 
     assert isinstance(decision, Accept)
     assert decision.session.model == "gpt-realtime"
@@ -61,9 +65,9 @@ def test_without_a_model_the_default_is_asked_for() -> None:
 
 
 def test_the_subprotocol_realtime_is_selected_and_a_key_never_is() -> None:
-    offered = decide(request_of(sec_websocket_protocol=["openai-insecure-api-key.sk-good, realtime"]), KEYED)
-    key_only = decide(request_of(sec_websocket_protocol=["openai-insecure-api-key.sk-good"]), KEYED)
-    none = decide(request_of(authorization=["Bearer sk-good"]), KEYED)
+    offered = decide(request_of(PATH, {"sec-websocket-protocol": ["openai-insecure-api-key.sk-good, realtime"]}), KEYED)
+    key_only = decide(request_of(PATH, {"sec-websocket-protocol": ["openai-insecure-api-key.sk-good"]}), KEYED)
+    none = decide(request_of(PATH, {"authorization": ["Bearer sk-good"]}), KEYED)
 
     assert isinstance(offered, Accept) and isinstance(key_only, Accept) and isinstance(none, Accept)
     assert offered.handshake.headers == (("x-request-id", "req_1"), ("Sec-WebSocket-Protocol", "realtime"))
@@ -75,24 +79,24 @@ def test_the_subprotocol_realtime_is_selected_and_a_key_never_is() -> None:
     [
         ({}, (401, "invalid_api_key")),
         ({"authorization": ["Bearer sk-bad"]}, (401, "invalid_api_key")),
-        ({"api_key": ["sk-bad"]}, (401, "invalid_api_key")),
-        ({"api_key": ["sk-bad"], "authorization": ["Bearer sk-good"]}, (401, "invalid_api_key")),
-        ({"sec_websocket_protocol": ["realtime, openai-insecure-api-key.sk-bad"]}, (3000, "invalid_api_key")),
-        ({"sec_websocket_protocol": ["realtime", "openai-insecure-api-key.sk-bad"]}, (3000, "invalid_api_key")),
-        ({"sec_websocket_protocol": ["realtime"]}, (3000, "invalid_api_key")),
+        ({"api-key": ["sk-bad"]}, (401, "invalid_api_key")),
+        ({"api-key": ["sk-bad"], "authorization": ["Bearer sk-good"]}, (401, "invalid_api_key")),
+        ({"sec-websocket-protocol": ["realtime, openai-insecure-api-key.sk-bad"]}, (3000, "invalid_api_key")),
+        ({"sec-websocket-protocol": ["realtime", "openai-insecure-api-key.sk-bad"]}, (3000, "invalid_api_key")),
+        ({"sec-websocket-protocol": ["realtime"]}, (3000, "invalid_api_key")),
         ({"authorization": ["Bearer sk-good"]}, (101, None)),
-        ({"api_key": ["sk-good"]}, (101, None)),
-        ({"sec_websocket_protocol": ["realtime, openai-insecure-api-key.sk-good"]}, (101, None)),
+        ({"api-key": ["sk-good"]}, (101, None)),
+        ({"sec-websocket-protocol": ["realtime, openai-insecure-api-key.sk-good"]}, (101, None)),
     ],
 )
 def test_a_key_is_asked_for_in_the_way_the_client_can_understand(
     headers: dict[str, list[str]], expected: tuple[int, str | None]
 ) -> None:
-    assert outcome(decide(request_of(**headers), KEYED)) == expected
+    assert outcome(decide(request_of(PATH, headers), KEYED)) == expected
 
 
 def test_the_close_reason_names_the_error() -> None:
-    decision = decide(request_of(sec_websocket_protocol=["realtime, openai-insecure-api-key.sk-bad"]), KEYED)
+    decision = decide(request_of(PATH, {"sec-websocket-protocol": ["realtime, openai-insecure-api-key.sk-bad"]}), KEYED)
 
     assert isinstance(decision, AcceptAndClose)
     assert decision.close_reason == "invalid_request_error.invalid_api_key"
@@ -121,22 +125,22 @@ def test_the_close_reason_names_the_error() -> None:
 def test_what_is_not_served_is_refused(
     target: str, by_status: tuple[int, str | None], by_event: tuple[int, str | None], browser: bool
 ) -> None:
-    headers = {"sec_websocket_protocol": ["realtime"]} if browser else {}
+    headers = {"sec-websocket-protocol": ["realtime"]} if browser else {}
 
-    assert outcome(decide(request_of(target, **headers), STRICT)) == (by_event if browser else by_status)
+    assert outcome(decide(request_of(target, headers), STRICT)) == (by_event if browser else by_status)
 
 
 @pytest.mark.parametrize(
     "headers",
     [
-        {"openai_beta": ["realtime=v1"]},
-        {"openai_beta": ["assistants=v2, realtime=v1"]},
-        {"openai_beta": ["assistants=v2", "realtime=v1"]},
-        {"sec_websocket_protocol": ["realtime, openai-beta.realtime-v1"]},
+        {"openai-beta": ["realtime=v1"]},
+        {"openai-beta": ["assistants=v2, realtime=v1"]},
+        {"openai-beta": ["assistants=v2", "realtime=v1"]},
+        {"sec-websocket-protocol": ["realtime, openai-beta.realtime-v1"]},
     ],
 )
 def test_every_beta_selector_is_accepted_told_and_closed(headers: dict[str, list[str]]) -> None:
-    decision = decide(request_of(**headers), OPEN)
+    decision = decide(request_of(PATH, headers), OPEN)
 
     assert isinstance(decision, AcceptAndClose)
     assert decision.close_code == 4000
@@ -144,7 +148,7 @@ def test_every_beta_selector_is_accepted_told_and_closed(headers: dict[str, list
 
 
 def test_another_beta_token_selects_nothing() -> None:
-    assert isinstance(decide(request_of(openai_beta=["assistants=v2"]), OPEN), Accept)
+    assert isinstance(decide(request_of(PATH, {"openai-beta": ["assistants=v2"]}), OPEN), Accept)
 
 
 def test_the_key_is_checked_before_anything_is_told_about_the_rest() -> None:
@@ -153,24 +157,24 @@ def test_the_key_is_checked_before_anything_is_told_about_the_rest() -> None:
 
 
 def test_host_and_origin_are_checked_before_the_key() -> None:
-    assert outcome(decide(request_of(host=["evil.example"]), KEYED))[0] == 421
-    assert outcome(decide(request_of(origin=["http://evil.example"]), KEYED))[0] == 403
-    assert outcome(decide(request_of(origin=["null"]), OPEN))[0] == 403
+    assert outcome(decide(request_of(PATH, {"host": ["evil.example"]}), KEYED))[0] == 421
+    assert outcome(decide(request_of(PATH, {"origin": ["http://evil.example"]}), KEYED))[0] == 403
+    assert outcome(decide(request_of(PATH, {"origin": ["null"]}), OPEN))[0] == 403
 
 
 @pytest.mark.parametrize(
     ("changes", "status"),
     [
-        ({"sec_websocket_version": ["8"]}, 426),
-        ({"sec_websocket_version": None}, 426),
-        ({"sec_websocket_key": None}, 400),
-        ({"sec_websocket_key": ["short"]}, 400),
-        ({"sec_websocket_key": [NONCE, NONCE]}, 400),
-        ({"sec_websocket_key": ["\xff" * 24]}, 400),
+        ({"sec-websocket-version": ["8"]}, 426),
+        ({"sec-websocket-version": None}, 426),
+        ({"sec-websocket-key": None}, 400),
+        ({"sec-websocket-key": ["short"]}, 400),
+        ({"sec-websocket-key": [NONCE, NONCE]}, 400),
+        ({"sec-websocket-key": ["\xff" * 24]}, 400),
     ],
 )
 def test_a_bad_handshake_is_answered_as_http(changes: dict[str, list[str] | None], status: int) -> None:
-    assert outcome(decide(request_of(**changes), OPEN))[0] == status
+    assert outcome(decide(request_of(PATH, changes), OPEN))[0] == status
 
 
 def test_only_get_can_be_upgraded() -> None:

@@ -25,6 +25,7 @@ from vivavoce.engines.stt.scripted import ScriptedTranscriber
 from vivavoce.engines.tts.scripted import ScriptedSynthesizer
 from vivavoce.engines.vad.scripted import ScriptedDetector
 from vivavoce.testing.engines import check_synthesizer
+from vivavoce.testing.virtual import run_virtual
 
 SECOND_16K = bytes(2 * 16_000)
 WEATHER = FunctionSpec(
@@ -73,8 +74,11 @@ class Utterances:
 
     def __init__(self, script: Script) -> None:
         self.transcriber = ScriptedTranscriber(script)
+        self._number = 0
 
     def hear(self, pcm: bytes = SECOND_16K, prompt: str | None = None) -> list[Partial | Final | EngineError]:
+        self._number += 1
+
         async def run() -> list[Partial | Final | EngineError]:
             done = asyncio.Event()
             delivered: list[Partial | Final | EngineError] = []
@@ -84,7 +88,7 @@ class Utterances:
                 if not isinstance(result, Partial):
                     done.set()
 
-            stream = self.transcriber.open(TranscriptOptions(prompt=prompt), deliver)
+            stream = self.transcriber.open(TranscriptOptions(number=self._number, prompt=prompt), deliver)
             stream.feed(pcm)
             stream.finish()
             await done.wait()
@@ -282,15 +286,6 @@ def test_partials_and_words_may_be_scripted() -> None:
     assert Utterances(script).hear() == [Partial("", "a"), Final("a b", (Word("a", 5, 9),))]
 
 
-def test_each_prompt_counts_its_own_turns() -> None:
-    utterances = Utterances(Script())
-    utterances.hear(prompt="one")
-
-    results = utterances.hear(prompt="another")
-
-    assert isinstance(results[-1], Final) and results[-1].text == "scripted turn 1"
-
-
 def test_a_prompt_may_carry_a_script() -> None:
     results = Utterances(Script()).hear(prompt='vivavoce-script: {"turns": [{"heard": "from the prompt"}]}')
 
@@ -379,6 +374,44 @@ def test_a_scripted_failure_comes_after_its_words() -> None:
 @pytest.mark.parametrize("toml", ["", '[voice]\nsound = "noise"\nchunk_ms = 33\nword_ms = 7\ngap_ms = 0'])
 def test_the_synthesizer_does_what_all_synthesizers_do(toml: str) -> None:
     asyncio.run(check_synthesizer(lambda: ScriptedSynthesizer(load_script(toml))))
+
+
+# Time ---------------------------------------------------------------------------------------------------------
+
+
+def test_speech_is_made_at_the_scripted_pace() -> None:
+    script = load_script("[voice]\npace = 1.25\ndelay_ms = 300")
+
+    async def run() -> list[float]:
+        clock = asyncio.get_running_loop().time
+        return [clock() async for _ in ScriptedSynthesizer(script).synthesize(SpeechRequest("two words", "alloy"))]
+
+    assert run_virtual(run()) == pytest.approx([0.38, 0.46, 0.54, 0.62, 0.70], abs=1e-6)
+
+
+def test_pieces_and_calls_come_after_their_delays() -> None:
+    script = load_script(
+        '[[turns]]\nsay = ["a", { text = "b", delay_ms = 400 }]\ncalls = [{ name = "f", delay_ms = 100 }]'
+    )
+
+    async def run() -> list[float]:
+        clock = asyncio.get_running_loop().time
+        return [clock() async for _ in ScriptedGenerator(script).generate(GenerationRequest("", says("x")))]
+
+    assert run_virtual(run()) == pytest.approx([0.0, 0.4, 0.5, 0.5], abs=1e-6)
+
+
+def test_a_transcript_comes_after_its_delay() -> None:
+    script = load_script('[[turns]]\nheard = { text = "late", delay_ms = 2500 }')
+
+    async def run() -> float:
+        done = asyncio.Event()
+        stream = ScriptedTranscriber(script).open(TranscriptOptions(), lambda _: done.set())
+        stream.finish()
+        await done.wait()
+        return asyncio.get_running_loop().time()
+
+    assert run_virtual(run()) == pytest.approx(2.5, abs=1e-6)
 
 
 # Detector -----------------------------------------------------------------------------------------------------

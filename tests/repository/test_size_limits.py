@@ -100,6 +100,10 @@ def _allowances() -> dict[tuple[str, str], int]:
     return {(row["place"], row["kind"]): row["size"] for row in rows if row["reason"]}
 
 
+def _is_generated(path: Path) -> bool:
+    return "Do not edit: a test compares this file" in path.read_text("utf-8")[:400]
+
+
 def _name(path: Path) -> str:
     return path.relative_to(ROOT).as_posix()
 
@@ -113,7 +117,7 @@ def test_python_file_stays_within_the_size_limits(path: Path) -> None:
     assert not found, "\n".join(f"{e.place}: {e.size} {e.kind}, at most {e.limit}" for e in found)
 
 
-@pytest.mark.parametrize("path", WEB_FILES, ids=_name)
+@pytest.mark.parametrize("path", [p for p in WEB_FILES if not _is_generated(p)], ids=_name)
 def test_web_file_stays_within_the_size_limit(path: Path) -> None:
     lines = len(path.read_text("utf-8").splitlines())
 

@@ -208,3 +208,16 @@ def test_the_page_asks_nobody_but_its_own_server(chromium: "Browser", url: str) 
 
         assert asked
         assert all(address.startswith(url) for address in asked)
+
+
+def test_a_server_that_wants_a_key_is_told_apart_from_one_that_is_gone(chromium: "Browser", url: str) -> None:
+    with page(chromium) as opened:
+        opened.route_web_socket("**/v1/realtime*", lambda route: route.close(code=3000, reason="invalid_api_key"))
+        opened.goto(url)
+
+        start(opened)
+        wait_for_state(opened, "error")
+
+        assert "asks for a key" in opened.get_by_role("alert").inner_text()
+        opened.get_by_role("button", name="Open settings").click()
+        opened.get_by_label("Key").wait_for()

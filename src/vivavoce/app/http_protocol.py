@@ -1,6 +1,6 @@
 """uvicorn's HTTP/1.1 protocol with the bounds it lacks: on the time and the size of a request head.
 
-Stock uvicorn keeps a silent or half-sent request open without end and collects headers without limit.
+It also writes no access log of its own. Stock uvicorn keeps a silent or half-sent request open without end and collects headers without limit.
 """
 
 import asyncio
@@ -27,6 +27,7 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
+        self.access_log = False  # its lines hold query strings; ours are written by `gate`
         self._head_deadline: asyncio.TimerHandle | None = None
         self._head_bytes = 0
 

@@ -220,7 +220,7 @@ def _uvicorn_config(settings: AppSettings, app: App) -> uvicorn.Config:
         lifespan="off",
         interface="asgi3",
         log_config=None,
-        access_log=False,  # its lines hold query strings
+        access_log=False,
         server_header=False,
         proxy_headers=False,
         backlog=BACKLOG,

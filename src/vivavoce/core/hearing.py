@@ -13,6 +13,7 @@ from vivavoce.core.listening import Utterance
 from vivavoce.core.playout import Playing
 from vivavoce.core.requests import SAMPLE_RATE_HZ, TranscriptOptions
 from vivavoce.core.state import SessionState, SpeechBegan, SpeechEnded, UserIdle, UtteranceCommitted
+from vivavoce.core.transcripts import Transcript
 from vivavoce.core.turn import Turn, TurnSettings, TurnStarted, TurnStopped
 from vivavoce.core.vocabulary import (
     AbortTranscript,
@@ -158,8 +159,8 @@ def vad_of(state: SessionState) -> ServerVad | None:
 def transcribe_audio(state: SessionState, entry: Entry, now: float) -> None:
     """Find out the words of an item that came with audio and without a transcript; the client is not told."""
     item_id = entry.item.id
-    state.transcripts.open(item_id, is_visible=False, is_announced=True)
-    state.out.put(OpenTranscript(item_id, entry.encoding, _transcript_options(state)))
+    transcript = state.transcripts.open(item_id, is_visible=False, is_announced=True)
+    state.out.put(OpenTranscript(item_id, entry.encoding, _transcript_options(state, transcript)))
     state.out.put(FeedTranscript(item_id, entry.audio))
     _finish_transcript(state, item_id, now, entry.samples)
 
@@ -219,7 +220,8 @@ def _retry_transcript(state: SessionState, item_id: str, audio: bytes) -> None:
     transcript = state.transcripts.get(item_id)
     if transcript is not None and transcript.fault is not None:
         transcript.fault = None
-        state.out.put(OpenTranscript(item_id, state.listening.buffer.encoding, _transcript_options(state)))
+        options = _transcript_options(state, transcript)
+        state.out.put(OpenTranscript(item_id, state.listening.buffer.encoding, options))
         state.out.put(FeedTranscript(item_id, audio))
 
 
@@ -236,15 +238,16 @@ def _add_user_audio(state: SessionState, item_id: str, audio: bytes) -> None:
 
 def _open_transcript(state: SessionState, item_id: str, *, is_announced: bool) -> None:
     is_visible = state.session.audio.input.transcription is not None
-    state.transcripts.open(item_id, is_visible=is_visible, is_announced=is_announced)
-    state.out.put(OpenTranscript(item_id, state.listening.buffer.encoding, _transcript_options(state)))
+    transcript = state.transcripts.open(item_id, is_visible=is_visible, is_announced=is_announced)
+    options = _transcript_options(state, transcript)
+    state.out.put(OpenTranscript(item_id, state.listening.buffer.encoding, options))
 
 
-def _transcript_options(state: SessionState) -> TranscriptOptions:
-    transcription = state.session.audio.input.transcription
-    if transcription is None:
-        return TranscriptOptions()
-    return TranscriptOptions(language=transcription.language, prompt=transcription.prompt)
+def _transcript_options(state: SessionState, transcript: Transcript) -> TranscriptOptions:
+    asked = state.session.audio.input.transcription
+    if asked is None:
+        return TranscriptOptions(number=transcript.number)
+    return TranscriptOptions(number=transcript.number, language=asked.language, prompt=asked.prompt)
 
 
 def _finish_transcript(state: SessionState, item_id: str, now: float, samples: int = 0) -> None:

@@ -84,8 +84,9 @@ class GenerationRequest(msgspec.Struct, frozen=True):
 
 
 class TranscriptOptions(msgspec.Struct, frozen=True):
-    """What the client told about the speech to transcribe."""
+    """What is known of the speech to transcribe; `number` counts the utterances of its session from 1."""
 
+    number: int = 1
     language: str | None = None  # ISO-639-1
     prompt: str | None = None
 

@@ -24,6 +24,7 @@ class Transcript(msgspec.Struct):
     """One utterance's transcript. `is_announced` tells that the client knows the item id already."""
 
     item_id: str
+    number: int  # of the session's utterances, from 1
     is_visible: bool
     is_announced: bool
     state: TranscriptState = TranscriptState.LISTENING
@@ -44,9 +45,11 @@ class Transcripts:
 
     def __init__(self) -> None:
         self._live: dict[str, Transcript] = {}
+        self._opened_count = 0
 
     def open(self, item_id: str, *, is_visible: bool, is_announced: bool) -> Transcript:
-        transcript = Transcript(item_id, is_visible, is_announced)
+        self._opened_count += 1
+        transcript = Transcript(item_id, self._opened_count, is_visible, is_announced)
         self._live[item_id] = transcript
         return transcript
 

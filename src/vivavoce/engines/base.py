@@ -20,7 +20,9 @@ SPEECH_RATE_HZ = 24_000
 class EngineError(Exception):
     """A dependency failed. `code` is an API error code: `engine_unavailable`, `engine_timeout` or `server_error`."""
 
-    def __init__(self, engine: str, message: str, *, code: str = "engine_unavailable", is_retryable: bool = False) -> None:
+    def __init__(
+        self, engine: str, message: str, *, code: str = "engine_unavailable", is_retryable: bool = False
+    ) -> None:
         super().__init__(message)
         self.engine = engine
         self.code = code

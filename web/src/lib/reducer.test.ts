@@ -226,6 +226,16 @@ describe('the assistant’s captions', () => {
   });
 });
 
+describe('an answer that was cancelled with text but no sound', () => {
+  test('is kept as not heard', () => {
+    const done = { id: 'resp_1', status: 'cancelled', output: [message('item_a', 'assistant')] };
+
+    const state = fold([...OPEN, ...ANSWER.slice(0, 4), from('response.done', { response: done })]);
+
+    expect(captionOf(state, 'item_a')).toMatchObject({ isFinal: true, isCut: true, heardChars: 0 });
+  });
+});
+
 describe('problems', () => {
   test('a failed response says why and stops the thinking', () => {
     const response = { id: 'resp_1', status: 'failed', output: [], status_details: { type: 'failed', error: { type: 'server_error', code: 'engine_timeout', message: 'Too slow.' } } };

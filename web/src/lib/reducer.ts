@@ -141,16 +141,25 @@ function responseEnded(state: ViewState, event: ResponseDone): ViewState {
   const { response } = event;
   const isActive = state.activeResponseId === null || state.activeResponseId === response.id;
   const next = isActive ? { ...state, activeResponseId: null, isAwaiting: false } : state;
-  if (response.status !== 'failed') return dropSilentItems(next, response.output);
+  const settled = settleOutput(next, response.output);
+  if (response.status !== 'failed') return settled;
   const detail = response.status_details?.error;
   const message = detail?.message ?? 'The answer could not be made.';
-  return { ...next, problem: { code: detail?.code ?? 'server_error', message, isFatal: false } };
+  return { ...settled, problem: { code: detail?.code ?? 'server_error', message, isFatal: false } };
 }
 
-/** An answer that was cancelled before any of it was written leaves nothing to show. */
-function dropSilentItems(state: ViewState, output: readonly Item[] | null | undefined): ViewState {
-  const ids = new Set((output ?? []).map((item) => item.id));
-  return { ...state, captions: state.captions.filter((it) => !(ids.has(it.itemId) && it.text === '')) };
+/** Of an answer that ended, what has no audio waits for nothing more; what was never written leaves nothing to show. */
+function settleOutput(state: ViewState, output: readonly Item[]): ViewState {
+  const ids = new Set(output.map((item) => item.id));
+  const captions = state.captions
+    .filter((it) => !(ids.has(it.itemId) && it.text === ''))
+    .map((it) => (ids.has(it.itemId) && it.audioMs === 0 && !it.isFinal ? asLeft(it) : it));
+  return { ...state, captions };
+}
+
+/** A caption that ends as it stands. */
+function asLeft(caption: Caption): Caption {
+  return { ...caption, isFinal: true, isCut: caption.speaker === 'assistant' && caption.heardChars < caption.text.length };
 }
 
 function problemOf(error: { code?: string | null; message: string }): Problem {
@@ -234,10 +243,12 @@ function transcribed(state: ViewState, itemId: string, transcript: string): View
 }
 
 function played(state: ViewState, event: Extract<LocalEvent, { type: 'local.played' }>): ViewState {
-  const next = changeAssistant(state, event.itemId, (it) =>
-    event.isFinished ? finished(it) : { ...it, heardChars: Math.max(it.heardChars, heardChars(it, event.playedMs)) },
-  );
-  return { ...next, isAudible: !event.isFinished || state.isAudible };
+  const before = state.captions.find((it) => it.itemId === event.itemId);
+  if (before === undefined || before.isFinal) return state;
+  if (event.isFinished) return change(state, event.itemId, finished);
+  const heard = Math.max(before.heardChars, heardChars(before, event.playedMs));
+  if (heard === before.heardChars && state.isAudible) return state; // told 50 times a second; a word is heard thrice
+  return { ...change(state, event.itemId, (it) => ({ ...it, heardChars: heard })), isAudible: true };
 }
 
 function cut(state: ViewState, itemId: string, playedMs: number): ViewState {
@@ -256,7 +267,7 @@ function dropEmpty(state: ViewState): ViewState {
 function settle(state: ViewState): ViewState {
   const captions = state.captions
     .filter((it) => it.text !== '')
-    .map((it) => (it.isFinal ? it : { ...it, isFinal: true, isCut: it.speaker === 'assistant' && it.heardChars < it.text.length }))
+    .map((it) => (it.isFinal ? it : asLeft(it)))
     .map((it) => (it.speaker === 'user' ? { ...it, heardChars: it.text.length } : it));
   return { ...state, captions };
 }

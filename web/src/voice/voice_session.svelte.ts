@@ -214,6 +214,7 @@ export class VoiceSession {
     context.onstatechange = () => {
       this.isSoundBlocked = context.state === 'suspended';
     };
+    this.isSoundBlocked = context.state === 'suspended';
     this.probe?.attach(context, this.#speaker);
   }
 
@@ -233,7 +234,7 @@ export class VoiceSession {
 
   #receive(event: ServerEvent): void {
     this.probe?.received(event, this.state.isAudible);
-    if (event.type === 'input_audio_buffer.speech_started' && this.state.isAudible) this.#speaker?.clear();
+    if (event.type === 'input_audio_buffer.speech_started') this.#speaker?.clear(); // also what is not audible yet
     this.#time(event);
     if (event.type === 'response.output_audio.delta') this.#play(event.item_id, event.content_index, event.delta);
     if (event.type === 'response.output_audio.done') this.#speaker?.finish(event.item_id);
@@ -272,7 +273,7 @@ export class VoiceSession {
       const playedMs = this.#speaker?.heardMs(item) ?? 0;
       this.#dispatch({ type: 'local.played', itemId: item.itemId, playedMs, isFinished: item.isFinished });
     }
-    if (items.every((item) => item.isFinished)) this.#dispatch({ type: 'local.silent' });
+    if (this.state.isAudible && items.every((item) => item.isFinished)) this.#dispatch({ type: 'local.silent' });
   }
 
   #audible(itemId: string, time: number): void {

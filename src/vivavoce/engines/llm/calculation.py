@@ -25,7 +25,8 @@ _OPERATORS: Final = {
     "squared": "^2", "cubed": "^3", "of": "*",
 }  # fmt: skip
 _PREFIXES: Final = {
-    "square root of": "sqrt", "the square root of": "sqrt", "cube root of": "cbrt", "the cube root of": "cbrt",
+    "square of": "square", "the square of": "square", "the cube of": "cube", "square root of": "sqrt",
+    "the square root of": "sqrt", "cube root of": "cbrt", "the cube root of": "cbrt",
     "half of": "half", "double": "double", "twice": "double", "triple": "triple", "a third of": "third",
     "a quarter of": "quarter", "quarter of": "quarter", "square root": "sqrt",
 }  # fmt: skip
@@ -34,7 +35,8 @@ _FACTORS: Final = {"half": Fraction(1, 2), "double": Fraction(2), "triple": Frac
 _SPOKEN: Final = {"+": "plus", "-": "minus", "*": "times", "/": "divided by", "mod": "modulo", "%": "percent of",
                   "%off": "percent off", "^": "to the power of", "^2": "squared", "^3": "cubed",
                   "sqrt": "the square root of",
-                  "cbrt": "the cube root of", "half": "half of", "double": "double", "triple": "triple",
+                  "square": "the square of", "cube": "the cube of", "cbrt": "the cube root of", "half": "half of",
+                  "double": "double", "triple": "triple",
                   "third": "a third of", "quarter": "a quarter of"}  # fmt: skip
 _HOMOPHONES: Final = {
     "to": 2,
@@ -198,6 +200,8 @@ class _Parser:
     def _applied(self, name: str, value: Fraction) -> Fraction:
         if name in _FACTORS:
             return value * _FACTORS[name]
+        if name in ("square", "cube"):
+            return _raised(value, Fraction(2 if name == "square" else 3))
         root = _root(value, 2 if name == "sqrt" else 3)
         self.is_exact = self.is_exact and root ** (2 if name == "sqrt" else 3) == value
         return root

@@ -1,7 +1,6 @@
 """A transcriber that hears what the script says, whatever the audio is."""
 
 import asyncio
-from collections import OrderedDict
 from collections.abc import Callable
 
 from vivavoce.core.requests import TranscriptOptions, Word
@@ -9,7 +8,6 @@ from vivavoce.engines.base import TRANSCRIBER_RATE_HZ, Capabilities, EngineError
 from vivavoce.engines.script import Heard, PartialText, Script, script_in_prompt, turn_numbered
 
 PARTIAL_EVERY_MS = 200  # of audio, where the script gives no partials of its own
-MAX_COUNTED_PROMPTS = 1024  # the longest unused counter is forgotten first
 _BYTES_PER_MS = 2 * TRANSCRIBER_RATE_HZ // 1000
 _NAME = "scripted"
 
@@ -19,13 +17,12 @@ Deliver = Callable[[Partial | Final | EngineError], None]
 class ScriptedTranscriber:
     """Gives the n-th utterance the `heard` of the n-th turn, without one the words "scripted turn N".
 
-    Utterances are counted for each transcription prompt: sessions that must not disturb each other's count set
-    different prompts. A prompt may carry its own script, see docs/guides/scripted.md.
+    Each session counts its own utterances. A transcription prompt may carry its own script, see
+    docs/guides/scripted.md.
     """
 
     def __init__(self, script: Script) -> None:
         self._script = script
-        self._counts: OrderedDict[str, int] = OrderedDict()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -45,20 +42,16 @@ class ScriptedTranscriber:
 
     def open(self, options: TranscriptOptions, deliver: Deliver) -> "ScriptedTranscriberStream":
         """Start the next utterance. Must be called on a running event loop."""
-        return ScriptedTranscriberStream(self._next_heard(options.prompt or ""), deliver)
+        return ScriptedTranscriberStream(self._heard(options), deliver)
 
-    def _next_heard(self, prompt: str) -> Heard | EngineError:
-        number = self._counts.pop(prompt, 0) + 1
-        self._counts[prompt] = number
-        if len(self._counts) > MAX_COUNTED_PROMPTS:
-            self._counts.popitem(last=False)
+    def _heard(self, options: TranscriptOptions) -> Heard | EngineError:
         try:
-            script = script_in_prompt(prompt, _NAME) or self._script
+            script = script_in_prompt(options.prompt or "", _NAME) or self._script
         except EngineError as error:
             return error
-        turn = turn_numbered(script, number)
+        turn = turn_numbered(script, options.number)
         heard = turn.hearing if turn else None
-        return heard or Heard(f"scripted turn {number}")
+        return heard or Heard(f"scripted turn {options.number}")
 
 
 class ScriptedTranscriberStream:

@@ -12,10 +12,15 @@ _ASKING: Final = ("what", "tell", "is it", "which", "know", "give", "whats", "cu
 
 
 def answer(turn: Turn) -> str | None:
+    if turn.has("time and the date", "time and date", "date and the time", "date and time"):
+        return f"It is {spoken_time(turn.now)}. Today is {spoken_date(turn.now.date())}."
     return _until(turn) or _year(turn) or _date(turn) or _time(turn)
 
 
 def _time(turn: Turn) -> str | None:
+    place = turn.after("time in", "time is it in")
+    if place and turn.has(*_ASKING) and not place.startswith(("the", "my", "your", "a ")):
+        return f"I know only the time of this server. It is {spoken_time(turn.now)}."
     if turn.has("what time is it", "the time is it", "time is it", "how late is it", "what is the time",
         "what the time",
                 "what time it is", "have the time", "current time", "got the time", "tell me the time",

@@ -11,6 +11,8 @@ def answer(turn: Turn) -> str | None:
     if turn.is_only("stop", "stop it", "stop please", "please stop", "be quiet", "quiet", "shut up", "enough",
                     "that is enough", "stop talking", "stop stop", "okay stop", "hush", "silence"):  # fmt: skip
         return STOPPED
+    if turn.starts("stop talking", "please stop", "stop it"):
+        return STOPPED
     if turn.is_only("never mind", "nevermind", "forget it", "cancel", "cancel that", "cancel it", "no never mind",
                     "forget about it", "oh never mind", "it does not matter"):  # fmt: skip
         return "All right. What would you like instead?"

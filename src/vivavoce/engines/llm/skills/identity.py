@@ -20,7 +20,8 @@ def answer(turn: Turn) -> str | None:
                 "what are you capable of", "what are you good at", "what can you help") or turn.is_only("help",
                 "help please"):  # fmt: skip
         return f"I am {WHAT_I_AM}. {ABILITIES}{tools_sentence(turn)}"
-    if turn.has("who are you", "what are you", "about yourself", "introduce yourself", "who am i talking to",
+    if turn.has("something about you", "who are you", "what are you", "about yourself", "introduce yourself",
+        "who am i talking to",
         "who is this",
                 "who am i speaking to", "who i am talking to"):  # fmt: skip
         return f"{_name(turn)} {ABILITIES}" if not turn.persona.name else f"I am {turn.persona.name}, {WHAT_I_AM}."
@@ -60,6 +61,8 @@ def _abilities(turn: Turn) -> str | None:
         "hear me now",
     ):
         return "Yes, I can hear you."
+    if turn.is_only("are you sure", "are you certain", "really are you sure"):
+        return "As sure as a set of rules can be."
     if turn.has("do you remember me", "have we met", "do you know me"):
         known = turn.memory.name
         return f"You are {known}, you told me in this conversation." if known else "I remember only this conversation."

@@ -5,6 +5,8 @@ from typing import Final
 from vivavoce.engines.llm.turn import Turn
 
 _LIMITS: Final = (
+    (("speak louder", "speak slower", "speak faster", "speak up", "louder", "slower", "faster", "speak more slowly"),
+     "change how I speak"),
     (("weather", "forecast", "temperature outside", "rain", "umbrella"), "look up the weather"),
     (("news", "headlines"), "read the news"),
     (("search", "google", "look up", "internet", "website", "wikipedia"), "search the internet"),

@@ -72,7 +72,8 @@ def _what_you_said(turn: Turn) -> str | None:
 
 
 def _what_i_said(turn: Turn) -> str | None:
-    if not turn.has("did i say", "did i just say", "have i said", "i said", "did i tell you", "did i ask",
+    if not turn.has("did i say", "did i just say", "did i just tell you", "did i just ask",  "have i said",
+        "i said", "did i tell you", "did i ask",
         "i just said",
                     "i have said", "was my question", "was my last question", "did i ask you", "i asked",
                     "was my first question", "have i asked"):  # fmt: skip

@@ -9,7 +9,7 @@ _NO: Final = frozenset("no nope nah not never".split())
 _WITH: Final = (
     _YES
     | _NO
-    | frozenset("i do of course go ahead would like to thanks thank you really at all course do it am that is".split())
+    | frozenset("i do of course go ahead would like to thanks thank you really at all course do it that is".split())
 )
 
 # What a yes to these questions asks for.

@@ -1,4 +1,4 @@
-"""The stock `openai` client, with every event checked: its type against the package, its place against the invariants."""
+"""The stock `openai` client, with every event checked: its type by the package, its place by the invariants."""
 
 import asyncio
 import base64
@@ -42,7 +42,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class CheckedClient:
-    """One connection of the stock client. `events` are all that came, as decoded JSON; `invalid` says which were wrong."""
+    """One connection of the stock client. `events` are all that came; `invalid` says which were of no known shape."""
 
     def __init__(self, connection: AsyncRealtimeConnection) -> None:
         self.connection = connection
@@ -91,22 +91,30 @@ class CheckedClient:
                 self._arrived.notify_all()
 
     async def wait(self, is_wanted: Callable[[Json], bool], since: int = 0) -> Json:
-        """Return the first event from index `since` on that is wanted.
-
-        Raises:
-            TimeoutError: none came in time.
-            ConnectionError: the connection closed before.
-        """
+        """Return the first event from index `since` on that is wanted; raises as `wait_until`."""
 
         def found() -> Json | None:
             return next((event for event in self.events[since:] if is_wanted(event)), None)
 
-        async with asyncio.timeout(EVENT_TIMEOUT_S), self._arrived:
-            await self._arrived.wait_for(lambda: self.closed is not None or found() is not None)
+        await self.wait_until(lambda: found() is not None)
         event = found()
-        if event is None:
-            raise ConnectionError(f"closed while waiting: {self.closed}")
+        assert event is not None, "the wait ended with an event"
         return event
+
+    async def wait_until(self, is_reached: Callable[[], bool]) -> None:
+        """Return when the events that have come are such that `is_reached`.
+
+        Raises:
+            TimeoutError: they were not in time; says what came last.
+            ConnectionError: the connection closed before.
+        """
+        try:
+            async with asyncio.timeout(EVENT_TIMEOUT_S), self._arrived:
+                await self._arrived.wait_for(lambda: self.closed is not None or is_reached())
+        except TimeoutError as error:
+            raise TimeoutError(f"waited {EVENT_TIMEOUT_S:.0f} s; the last events: {self.types()[-5:]}") from error
+        if not is_reached():
+            raise ConnectionError(f"closed while waiting: {self.closed}")
 
     async def wait_for(self, kind: str, since: int = 0) -> Json:
         """Return the first event of a type from index `since` on."""
@@ -187,13 +195,26 @@ class CheckedClient:
 
 @contextlib.asynccontextmanager
 async def checked_client(address: str, model: str = "vivavoce-local") -> AsyncIterator[CheckedClient]:
-    """Connect the stock client to `address` (host and port), wait for `session.created` and read until the block ends."""
+    """Connect the stock client to `address` (host and port), wait for `session.created`, read until the block ends."""
     async with AsyncOpenAI(base_url=f"http://{address}/v1", api_key="any", max_retries=0) as api:
-        async with api.realtime.connect(model=model) as connection, asyncio.TaskGroup() as group:
+        async with api.realtime.connect(model=model) as connection:
             client = CheckedClient(connection)
-            reading = group.create_task(client.receive())
-            try:
+            async with _reading(client):
                 await client.wait_for("session.created")
                 yield client
+
+
+@contextlib.asynccontextmanager
+async def _reading(client: CheckedClient) -> AsyncIterator[None]:
+    """Read for the length of the block. What is raised in it is raised as it is, in no group."""
+    try:
+        async with asyncio.TaskGroup() as group:
+            reading = group.create_task(client.receive())
+            try:
+                yield
             finally:
                 reading.cancel()
+    except ExceptionGroup as raised:
+        if len(raised.exceptions) == 1:
+            raise raised.exceptions[0] from raised.exceptions[0].__cause__
+        raise

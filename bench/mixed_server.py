@@ -1,4 +1,4 @@
-"""A server of the embedded detector and recogniser with a scripted answer: endless text, spoken at 1.2 times real time."""
+"""The embedded detector and recogniser with a scripted answer: endless text, spoken at 1.2 times real time."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What is said to the server: sentences by the embedded voices, and human speech where Debian's test data is installed."""
+"""What is said to the server: embedded voices, and human speech where Debian's test data is installed."""
 
 import asyncio
 from pathlib import Path

@@ -31,8 +31,10 @@ RINGS = (
     "cli",
     "bench",
     "fuzz",
+    "web",
     "e2e",
 )
+MARKED_FOLDERS = {"web": "e2e", "e2e": "e2e", "fuzz": "fuzz"}
 
 for variable in [name for name in os.environ if name.startswith(("OPENAI_", "VIVAVOCE_"))]:
     if variable not in KEPT_VARIABLES:
@@ -45,10 +47,10 @@ hypothesis.settings.load_profile("ci" if {"CI", "VIVAVOCE_TEST_REQUIRE"} & set(o
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark `e2e/`, `fuzz/` and what hypothesis draws; sort fast before slow, inner layers before outer ones."""
+    """Mark folders and what hypothesis draws; sort fast before slow, inner layers before outer ones."""
     for item in items:
-        if _ring(item) in ("e2e", "fuzz"):
-            item.add_marker(_ring(item))
+        if _ring(item) in MARKED_FOLDERS:
+            item.add_marker(MARKED_FOLDERS[_ring(item)])
         if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
             item.add_marker(pytest.mark.properties)
     items.sort(key=_place)

@@ -279,6 +279,35 @@ CONVERSATIONS = [
     ("i have a question", "You have a question. Tell me more about that."),
     ("tell me about yourself", f"I have no name of my own. {IS} {CAN}"),
     ("i need help with my homework", "You need help with your homework. What would that change for you?"),
+    # Looser wordings
+    ("um what time is it", "It is three twenty in the afternoon."),
+    ("hi my name is bob and what time is it", "It is three twenty in the afternoon."),
+    (
+        "tell me the time and the date",
+        "It is three twenty in the afternoon. Today is Saturday, November twenty first, two thousand twenty six.",
+    ),
+    ("what is the time in tokyo", "I know only the time of this server. It is three twenty in the afternoon."),
+    ("what's the square of nine", "The square of nine is eighty one."),
+    (
+        "what is one hundred kilometers per hour in miles per hour",
+        "One hundred kilometers per hour are about sixty two point one four miles per hour.",
+    ),
+    ("count backwards from ten", "Ten, nine, eight, seven, six, five, four, three, two, one."),
+    ("can you repeat after me the rain in spain", "The rain in spain."),
+    ("who won the world cup", f"I do not know who won the world cup. {IS} {OFFER}"),
+    ("what is love", f"I know nothing about love. {IS} {OFFER}"),
+    ("let's talk about football", "I would like to hear about football. What do you want to tell me?"),
+    ("i would like to talk about my holiday", "I would like to hear about your holiday. What do you want to tell me?"),
+    ("stop talking please", "All right, I will stop."),
+    ("no thank you", "You are welcome."),
+    ("i don't understand", f"I am sorry. I am only a set of rules and I make mistakes. {OFFER}"),
+    ("speak slower please", f"I cannot change how I speak. {LIMIT}"),
+    ("i like tea | what did i just tell you", "You said, i like tea."),
+    ("are you sure", "As sure as a set of rules can be."),
+    ("what languages do you speak", "I understand and speak English only."),
+    ("how long until friday", "It is six days until Friday, November twenty seventh, two thousand twenty six."),
+    ("because i was sick", "You say because you were sick. That makes sense. Is there more to it?"),
+    ("front left", "You say front left. Tell me more about that."),
 ]
 
 

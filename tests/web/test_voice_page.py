@@ -220,4 +220,4 @@ def test_a_server_that_wants_a_key_is_told_apart_from_one_that_is_gone(chromium:
 
         assert "asks for a key" in opened.get_by_role("alert").inner_text()
         opened.get_by_role("button", name="Open settings").click()
-        opened.get_by_label("Key").wait_for()
+        opened.get_by_role("textbox", name="Key").wait_for()

@@ -7,7 +7,7 @@ attribute vec2 corner;
 varying vec2 at;
 void main() { at = corner; gl_Position = vec4(corner, 0.0, 1.0); }`;
 
-// Clouds: value noise summed over four octaves, bent by itself. Ball: a sphere's normal gives light, shadow and rim.
+// Clouds: value noise summed over three octaves, bent by itself. Ball: a sphere's normal gives light, shadow and rim.
 const FRAGMENT = `
 precision highp float;
 varying vec2 at;
@@ -23,7 +23,7 @@ float noise(vec2 p) {
 }
 float clouds(vec2 p) {
   float sum = 0.0, size = 0.5;
-  for (int i = 0; i < 4; i++) { sum += size * noise(p); p = mat2(1.6, 1.2, -1.2, 1.6) * p; size *= 0.5; }
+  for (int i = 0; i < 3; i++) { sum += size * noise(p); p = mat2(1.6, 1.2, -1.2, 1.6) * p; size *= 0.5; }
   return sum;
 }
 float wave(float a, float t) { return sin(a * 2.0 + t * 1.1) + 0.7 * sin(a * 3.0 - t * 1.7) + 0.45 * sin(a * 5.0 + t * 2.3); }
@@ -38,11 +38,11 @@ void main() {
   vec2 p = at / edge;
   float turn = swirl * (2.4 * (1.0 - length(p)) + flow * 0.9);
   p = mat2(cos(turn), -sin(turn), sin(turn), cos(turn)) * p;
-  vec2 bend = vec2(clouds(p * 1.3 + flow * 0.16), clouds(p * 1.3 - flow * 0.13 + 7.3));
-  float field = clouds(p * 1.5 + 2.2 * bend + flow * 0.07);
-  vec3 body = mix(colours[1], colours[2], smoothstep(0.3, 0.62, field));
-  body = mix(body, colours[3], smoothstep(0.52, 0.85, bend.y) * 0.75);
-  body = mix(body, colours[0], smoothstep(0.58, 0.85, field + bend.x * 0.3) * 0.9);
+  vec2 bend = vec2(clouds(p * 0.8 + flow * 0.16), clouds(p * 0.8 - flow * 0.13 + 7.3));
+  float field = clouds(p * 0.9 + 1.7 * bend + flow * 0.07);
+  vec3 body = mix(colours[1], colours[2], smoothstep(0.26, 0.6, field));
+  body = mix(body, colours[3], smoothstep(0.45, 0.8, bend.y) * 0.6);
+  body = mix(body, colours[0], smoothstep(0.6, 0.95, field + bend.x * 0.4) * 0.7);
 
   float height = sqrt(max(0.0, 1.0 - min(1.0, dot(at, at) / (edge * edge))));
   vec3 normal = vec3(at / edge, height);

@@ -20,7 +20,7 @@ START_TIMEOUT_S: Final = 60.0  # 0.5 s on an idle machine
 IDLE_END_S: Final = 60.0
 STALL_S: Final = 1.0
 RESTART_PAUSE_S: Final = 0.2
-MAX_RESTART_PAUSE_S: Final = 30.0
+MAX_DOUBLINGS: Final = 7  # of the restart pause, to 26 s
 
 
 class Job(Protocol):
@@ -80,8 +80,12 @@ class WorkerPool:
         self._starting = asyncio.get_running_loop().create_future()
         for _ in range(self._min_workers):
             self._add_worker()
-        async with asyncio.timeout(START_TIMEOUT_S):
-            await self._starting
+        try:
+            async with asyncio.timeout(START_TIMEOUT_S):
+                await self._starting
+        except BaseException:
+            await self.close()
+            raise
 
     async def close(self) -> None:
         """Fail all utterances, end all workers and wait for them."""
@@ -161,7 +165,7 @@ class WorkerPool:
             job.fail(f"the recogniser process died while it decoded this utterance: {reason}", is_retryable=True)
         if not self._slots:
             self._fail_waiting(f"no recogniser process is left: {reason}")
-        self._set_timer(min(RESTART_PAUSE_S * 2 ** (self._deaths - 1), MAX_RESTART_PAUSE_S))
+        self._set_timer(RESTART_PAUSE_S * 2 ** min(self._deaths - 1, MAX_DOUBLINGS))
 
     def _receive_ready(self, slot: _Slot) -> None:
         slot.is_ready = True

@@ -227,12 +227,16 @@ class Scheduler:
         with self._changed:
             while True:
                 self._changed.wait_for(lambda: self._ready or self._is_stopping)
-                if self._gather_s and len(self._ready) < BATCH_WINDOWS:
+                if self._gather_s and self._is_worth_gathering():
                     self._changed.wait_for(lambda: self._is_stopping, self._gather_s)
                 if self._is_stopping:
                     return []
                 if batch := self._take_batch():
                     return batch
+
+    def _is_worth_gathering(self) -> bool:
+        """False for a full batch, and while someone has a backlog, which waiting would only prolong."""
+        return len(self._ready) < BATCH_WINDOWS and all(len(stream.windows) < 3 for stream in self._ready)
 
     def _take_batch(self) -> list[tuple[SileroStream, Window]]:
         taken = [self._ready.popleft() for _ in range(min(BATCH_WINDOWS, len(self._ready)))]

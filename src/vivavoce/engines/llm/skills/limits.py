@@ -45,5 +45,5 @@ def answer(turn: Turn) -> str | None:
 def _is_command(turn: Turn, cues: tuple[str, ...]) -> bool:
     """Whether the utterance begins with what is wished: "play some music", "set a timer"."""
     return turn.starts(*cues) or turn.starts(
-        "set", "send", "make", "show", "find", "check", "start", "give", "tell", "get", "read"
+        "speak", "talk", "set", "send", "make", "show", "find", "check", "start", "give", "tell", "get", "read"
     )

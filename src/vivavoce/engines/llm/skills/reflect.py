@@ -31,6 +31,8 @@ _PEOPLE: Final = (
 
 
 def answer(turn: Turn) -> str | None:
+    if about := turn.after("talk about", "chat about", "speak about", "discuss", "tell you about"):
+        return f"I would like to hear about {swap_person(about.removesuffix(' please'))}. What do you want to tell me?"
     return _unknown(turn) if _asks_something(turn) else _reflected(turn)
 
 
@@ -48,11 +50,19 @@ def _asks_something(turn: Turn) -> bool:
 
 
 def _unknown(turn: Turn) -> str:
-    topic = _topic(turn.words)
-    known = f"I know nothing about {topic}." if topic else "I have no answer to that."
+    known = _not_known(turn.words)
     if turn.memory.said_before("offline responder"):
         return f"{known} {WHAT_I_CAN_DO}"
     return f"{known} I am {WHAT_I_AM}. {WHAT_I_CAN_DO}"
+
+
+def _not_known(words: tuple[str, ...]) -> str:
+    """ "who won the cup" is not known as it was asked, "what is love" by its topic."""
+    is_plain = len(words) > 2 and words[0] in ("who", "what", "which") and words[1] not in STOP_WORDS
+    if is_plain and len(words) <= _MAX_REFLECTED_WORDS:
+        return f"I do not know {swap_person(' '.join(words))}."
+    topic = _topic(words)
+    return f"I know nothing about {topic}." if topic else "I have no answer to that."
 
 
 def _topic(words: tuple[str, ...]) -> str:

@@ -138,7 +138,8 @@ def _praise(turn: Turn) -> str | None:
 def _complaint(turn: Turn) -> str | None:
     if turn.has("you are stupid", "you are dumb", "you are bad", "you are useless", "you are wrong", "that is wrong",
                 "that is not right", "you do not understand", "that is not what i", "stupid", "idiot", "you suck",
-                "not what i asked", "not what i said", "not what i meant"):  # fmt: skip
+                "not what i asked", "not what i said", "i do not understand", "i do not get it",
+                "not what i meant"):  # fmt: skip
         return f"I am sorry. I am only a set of rules and I make mistakes. {WHAT_I_CAN_DO}"
     return None
 

@@ -65,6 +65,11 @@ class CheckedClient:
         self._checker.client(named)
         await self.connection.send_raw(json.dumps(named))
 
+    async def send_raw(self, payload: str | bytes, event_id: str | None = None) -> None:
+        """Send a message that is no proper event; `event_id` is the one in it, if it can be read."""
+        self._checker.client({} if event_id is None else {"event_id": event_id})
+        await self.connection.send_raw(payload)
+
     async def append(
         self, audio: bytes, bytes_per_ms: int = PCM_BYTES_PER_MS, pace_factor: float | None = None
     ) -> None:

@@ -1,4 +1,4 @@
-"""Human speech for tests, out of Debian's package pocketsphinx-testdata: 16 kHz, with transcripts. None is kept here."""
+"""Human speech for tests, out of Debian's package pocketsphinx-testdata: 16 kHz, with transcripts; none kept here."""
 
 import re
 from pathlib import Path

@@ -1,6 +1,7 @@
 """uvicorn's HTTP/1.1 protocol with the bounds it lacks: on the time and the size of a request head.
 
-It also writes no access log of its own. Stock uvicorn keeps a silent or half-sent request open without end and collects headers without limit.
+It also writes no access log of its own. Stock uvicorn keeps a silent or half-sent request open without end and
+collects headers without limit.
 """
 
 import asyncio

@@ -53,7 +53,7 @@ class Engine(Protocol):
 
 
 class DetectorStream(Protocol):
-    """One session's detector. Audio is pcm16le, mono, 16 kHz, any length; windows of 512 samples are scored in order."""
+    """One session's detector. Audio is pcm16le, mono, 16 kHz, any length; windows of 512 samples, in order."""
 
     @property
     def pending_ms(self) -> float:
@@ -141,7 +141,10 @@ class Generator(Engine, Protocol):
 
 
 class SpeechChunk(msgspec.Struct, frozen=True):
-    """A piece of speech: pcm16le, mono, 24 kHz; `words` that start in this chunk, times in ms from the start of the request."""
+    """A piece of speech: pcm16le, mono, 24 kHz.
+
+    `words` are those that start in this piece, their times in ms from the start of the request.
+    """
 
     pcm: bytes
     words: tuple[Word, ...] = ()

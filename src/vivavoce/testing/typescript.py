@@ -16,7 +16,8 @@ from vivavoce.protocol.server_events import ServerEvent
 
 HEADER: Final = (
     "/**\n"
-    " * The events of the Realtime wire, made from the structs of `vivavoce.protocol` by `vivavoce.testing.typescript`.\n"
+    " * The events of the Realtime wire, made from the structs of `vivavoce.protocol` by"
+    " `vivavoce.testing.typescript`.\n"
     " * Do not edit: a test compares this file with the structs.\n"
     " */\n"
 )

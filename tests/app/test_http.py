@@ -246,13 +246,17 @@ def test_a_preflight_is_answered_without_a_key(answer_to: Asking) -> None:
     assert "x-request-id" in answer.headers["access-control-expose-headers"].lower()
 
 
-def test_no_key_is_logged(answer_to: Asking, caplog: pytest.LogCaptureFixture) -> None:
+def test_no_key_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def scenario() -> None:
+        async with serving(EchoHost(), KEYED) as port:
+            await ask(port, "GET /v1/models?api-key=sk-secret HTTP/1.1\nAuthorization: Bearer sk-secret")
+
     caplog.set_level("DEBUG")
+    run(scenario())
 
-    answer_to("GET /v1/models?api-key=sk-secret HTTP/1.1", "Authorization: Bearer sk-secret", settings=KEYED)
-
-    assert any(getattr(record, "path", None) == "/v1/models" for record in caplog.records)
-    assert not any("sk-secret" in repr(vars(record)) for record in caplog.records)
+    ours = [record for record in caplog.records if record.name.startswith(("vivavoce", "uvicorn"))]
+    assert any(getattr(record, "path", None) == "/v1/models" for record in ours)
+    assert not any("sk-secret" in repr(vars(record)) for record in ours)
 
 
 def test_many_requests_share_a_connection() -> None:

@@ -1,5 +1,6 @@
 """Fetching, verifying and finding assets, through the real pip and a stand-in for npm."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -158,3 +159,19 @@ def test_a_directory_that_cannot_be_written_is_named(tmp_path: Path, monkeypatch
 def test_the_default_directory_can_be_overridden() -> None:
     assert default_directory("/data/assets") == Path("/data/assets")
     assert default_directory().parts[-2:] == ("vivavoce", "assets")
+
+
+def test_the_folder_of_a_fetch_that_was_killed_is_removed_a_day_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = cache_of(tmp_path, npm_asset(tmp_path, monkeypatch))
+    for name, age_s in ((".fetch-old", 100_000), (".fetch-live", 10)):
+        folder = cache.directory / name
+        folder.mkdir(parents=True)
+        (folder / "part").write_bytes(CONTENT)
+        born_s = folder.stat().st_mtime - age_s
+        os.utime(folder, (born_s, born_s))
+
+    cache.fetch("voice-wasm")
+
+    assert {path.name for path in cache.directory.iterdir()} == {".fetch-live", "voice-wasm-2.0"}

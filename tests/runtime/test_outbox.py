@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.runtime.manual_timers import ManualTimers
+from tests.runtime.slow_store import SlowStore
 from vivavoce.runtime.outbox import HIGH_MARK_BYTES, LOW_MARK_BYTES, STALL_LIMIT_S, Outbox
 
 KIB = 1024
@@ -41,41 +42,6 @@ class Network:
     def close(self, code: int, reason: str) -> None:
         self.closed.append((code, reason))
         self._used.set()
-
-
-class SlowStore:
-    """A `PersistenceGate` that opens when the test says so."""
-
-    def __init__(self) -> None:
-        self.durable = 0
-        self._changed = asyncio.Condition()
-        self._fault: Exception | None = None
-        self.asked = asyncio.Event()
-        self.abandoned = asyncio.Event()
-
-    def is_open(self, sequence: int) -> bool:
-        return sequence <= self.durable
-
-    async def persisted(self, sequence: int) -> None:
-        self.asked.set()
-        try:
-            async with self._changed:
-                await self._changed.wait_for(lambda: self._fault is not None or self.is_open(sequence))
-        except asyncio.CancelledError:
-            self.abandoned.set()
-            raise
-        if self._fault is not None:
-            raise self._fault
-
-    async def persist(self, sequence: int) -> None:
-        async with self._changed:
-            self.durable = sequence
-            self._changed.notify_all()
-
-    async def fail(self, fault: Exception) -> None:
-        async with self._changed:
-            self._fault = fault
-            self._changed.notify_all()
 
 
 class Bench:

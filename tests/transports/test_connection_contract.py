@@ -215,6 +215,29 @@ def test_fragments_over_the_limit_close_with_1009(make_link: MakeLink) -> None:
     assert int.from_bytes(answers[-1][1][:2], "big") == 1009
 
 
+@pytest.mark.fuzz
+def test_after_any_bytes_the_connection_ends_and_the_listener_learns_it_once(make_link: MakeLink) -> None:
+    async def scenario(noise: bytes) -> int:
+        listener = Recorder()
+        async with listening(make_link, listener) as port, raw_client(port) as client:
+            await client.upgrade()
+            await client.send(noise)
+            client.writer.write_eof()
+            await client.read_to_end()
+            return await listener.lost
+
+    async def scenarios() -> list[int]:
+        return [await scenario(noise) for noise in (*heads, *randoms)]
+
+    generator = random.Random(11)
+    heads = [bytes([first, second]) + bytes(20) for first in range(0, 256, 5) for second in (0x80, 0xFE, 0xFF, 5)]
+    randoms = [generator.randbytes(generator.randrange(300)) for _ in range(100)]
+
+    codes = run(scenarios())
+
+    assert all(1000 <= code < 5000 for code in codes)
+
+
 def test_nothing_is_delivered_after_a_broken_rule(make_link: MakeLink) -> None:
     answers, _ = run(_talk(make_link, frame(CONTINUATION, b"x"), frame(TEXT, b"too late")))
 

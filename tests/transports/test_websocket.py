@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.runtime.test_outbox import SlowStore
+from tests.runtime.slow_store import SlowStore
 from tests.transports.echo_host import EchoHost, EchoSession
 from tests.transports.peers import (
     BINARY,

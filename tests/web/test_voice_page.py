@@ -18,7 +18,7 @@ HEARD_ENOUGH = 100  # characters of an answer, several seconds of speech
 
 # The state of the page and what was measured, as `?debug` shows them.
 CAPTIONS = "() => window.vivavoce.session.state.captions"
-HEARD = "() => Math.max(0, ...window.vivavoce.session.state.captions.map((it) => it.speaker === 'assistant' ? it.heardChars : 0))"
+HEARD = "() => Math.max(0, ...window.vivavoce.session.state.captions.map((it) => it.isFinal ? 0 : it.heardChars))"
 REOPEN_MICROPHONE = "() => { void window.vivavoce.session.openMicrophone() }"
 
 
@@ -120,8 +120,15 @@ def test_a_lost_connection_is_opened_again_with_the_conversation(chromium: "Brow
     replayed: list[str] = []
 
     def relay(route: "WebSocketRoute") -> None:
+        is_second = bool(routes)
         server = route.connect_to_server()
-        route.on_message(lambda text: (replayed.append(str(text)), server.send(text)) if len(routes) > 1 else server.send(text))
+
+        def forward(text: str | bytes) -> None:
+            if is_second:
+                replayed.append(str(text))
+            server.send(text)
+
+        route.on_message(forward)
         routes.append(route)
 
     with page(chromium) as opened:

@@ -8,6 +8,7 @@ from typing import Final
 import msgspec
 
 REQUEST_ID_HEADER: Final = "x-request-id"
+_SHOWN_CHARACTERS: Final = 200
 
 
 class HttpError(msgspec.Struct, frozen=True, kw_only=True):
@@ -45,7 +46,7 @@ def make_request_id() -> str:
 
 
 def unknown_url(method: str, path: str) -> HttpError:
-    return HttpError(status=404, message=f"Unknown request URL: {method} {path}.")
+    return HttpError(status=404, message=f"Unknown request URL: {method} {path[:_SHOWN_CHARACTERS]}.")
 
 
 def internal_error() -> HttpError:

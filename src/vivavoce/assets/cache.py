@@ -25,6 +25,8 @@ from vivavoce.assets.errors import AssetDamaged, AssetError, AssetMissing
 
 BUNDLED_DIRECTORY: Final = Path(__file__).with_name("files")
 COPY_BYTES: Final = 1 << 20
+SCRATCH_PREFIX: Final = ".fetch-"
+LEFTOVER_AGE_S: Final = 24 * 3600  # no fetch takes that long: the folder is of a process that was killed
 
 
 class AssetState(enum.Enum):
@@ -79,7 +81,7 @@ class AssetCache:
         catalogue: Mapping[str, Asset] | None = None,
         bundled: Path = BUNDLED_DIRECTORY,
     ) -> None:
-        self.directory = directory
+        self.directory = directory.absolute()  # the clients run in another working directory
         self._catalogue = load_catalogue() if catalogue is None else dict(catalogue)
         self._bundled = bundled
 
@@ -138,7 +140,8 @@ class AssetCache:
     def _install(self, asset: Asset, report: Report) -> Path:
         try:
             self.directory.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(prefix=".fetch-", dir=self.directory) as scratch:
+            with tempfile.TemporaryDirectory(prefix=SCRATCH_PREFIX, dir=self.directory) as scratch:
+                _remove_leftovers(Path(scratch))
                 return self._download(asset, Path(scratch), report)
         except OSError as error:
             reason = "the disk is full" if error.errno == errno.ENOSPC else f"{error.strerror or error}"
@@ -157,6 +160,13 @@ class AssetCache:
         target.parent.mkdir(exist_ok=True)
         licence.replace(self.directory / asset.relative_licence_path)
         return member.replace(target)  # last: the file is there only with its licence
+
+
+def _remove_leftovers(scratch: Path) -> None:
+    """Remove the folders of fetches that were killed, judged by their age beside the fresh folder."""
+    for folder in scratch.parent.glob(f"{SCRATCH_PREFIX}*"):
+        if scratch.stat().st_mtime - folder.stat().st_mtime > LEFTOVER_AGE_S:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _ignore(progress: FetchProgress) -> None:

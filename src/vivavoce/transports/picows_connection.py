@@ -29,8 +29,28 @@ from vivavoce.transports.connection import (
 
 _NO_FRAME_LIMIT: Final = 1 << 62
 _FRAME_HEADER_LIMIT_BYTES: Final = 14
-_LOG: Final = logging.getLogger("vivavoce.picows")
-_LOG.setLevel(logging.ERROR)  # below, it logs an entry per connection; its debug level would log request heads
+_LOG: Final = logging.getLogger(__name__)
+
+
+class _FrameLog:
+    """What picows may log: exceptions, which are our bugs.
+
+    Its other entries are one or two per connection, request heads, and clients' mistakes, which it calls errors.
+    """
+
+    def isEnabledFor(self, level: int) -> bool:
+        return False
+
+    def ignore(self, *entry: object, **fields: object) -> None:
+        """Log nothing."""
+
+    log = debug = info = warning = error = ignore
+
+    def exception(self, message: str, *values: object) -> None:
+        _LOG.exception(message, *values)
+
+
+_FRAME_LOG: Final = _FrameLog()
 
 
 class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see the import
@@ -43,7 +63,7 @@ class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see t
             None,  # path, for clients
             False,  # is_client_side
             lambda request: picows.WSUpgradeResponseWithListener(response, listener),
-            _LOG,
+            _FRAME_LOG,
             True,  # disconnect_on_exception
             None,  # websocket_handshake_timeout
             False,  # enable_auto_ping

@@ -42,6 +42,7 @@ export class VoiceSession {
   isHolding = $state(false);
   isTalkingMuted = $state(false);
   readonly phase: Phase = $derived(phaseOf(this.state));
+  readonly isRunning: boolean = $derived(this.phase !== 'idle' && this.phase !== 'error');
   /** Loudness of the moment (RMS); read by drawing code on every frame, so not reactive. */
   readonly levels = { input: 0, output: 0 };
 

@@ -1,0 +1,48 @@
+"""One server for the whole folder, and sentences to say to it."""
+
+import asyncio
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from bench.speech import spoken_pcm
+from tests.repository.serving import served
+from vivavoce.config.load import load
+from vivavoce.wiring import build_engines
+
+Say = Callable[[str], bytes]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give host and port of a server with the default configuration; afterwards it must end with 0 on SIGTERM."""
+    with served([sys.executable, "-m", "vivavoce"], tmp_path_factory.mktemp("server")) as url:
+        yield url.removeprefix("http://")
+
+
+@pytest.fixture
+def server_for_one(tmp_path: Path) -> Iterator[str]:
+    """Give host and port of a scripted server that takes one session at a time."""
+    settings = ("SERVER__MAX_SESSIONS=1", "ENGINES__DEFAULT=scripted", 'MODELS__TABLE={"vivavoce-local": "scripted"}')
+    (tmp_path / ".env").write_text("".join(f"VIVAVOCE_{setting}\n" for setting in settings))
+    with served([sys.executable, "-m", "vivavoce"], tmp_path) as url:
+        yield url.removeprefix("http://")
+
+
+@pytest.fixture(scope="session")
+def say() -> Iterator[Say]:
+    """Give a function that returns a sentence as speech: pcm16le, mono, 24 kHz."""
+    synthesizer = build_engines("embedded", load(environment={}).configuration).synthesizer
+    spoken: dict[str, bytes] = {}
+    with asyncio.Runner() as runner:
+        runner.run(synthesizer.start())
+
+        def sentence(text: str) -> bytes:
+            if text not in spoken:
+                spoken[text] = runner.run(spoken_pcm(synthesizer, "coral", text))
+            return spoken[text]
+
+        yield sentence
+        runner.run(synthesizer.close())

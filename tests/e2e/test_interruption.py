@@ -3,7 +3,7 @@
 import asyncio
 import base64
 
-from bench.checked_client import CheckedClient
+from bench.checked_client import Answer, CheckedClient
 from tests.e2e.conftest import Say
 from tests.e2e.talking import SCRIPTED, SILENCE, said, scripted, talking
 
@@ -102,26 +102,26 @@ def test_the_client_cancels_an_answer(server: str) -> None:
     asyncio.run(conversation())
 
 
-def test_what_was_not_heard_of_a_truncated_answer_is_not_repeated(server: str) -> None:
+def test_of_a_truncated_answer_the_conversation_knows_what_was_heard(server: str) -> None:
     async def conversation() -> None:
         async with talking(server) as client:
             story = await client.ask("Tell me a story.")
-            item_id = story.response["output"][0]["id"]
-            heard_ms = len(story.audio) // 48 * 4 // 10
-            cut = {"item_id": item_id, "content_index": 0, "audio_end_ms": heard_ms}
-            await client.send({"type": "conversation.item.truncate", **cut})
-            await client.wait_for("conversation.item.truncated")
-            again = await client.ask("Repeat that.")
+            await truncate(client, story, heard_share=0.4)
+            recalled = await client.ask("What did you say?")
+            rest = await client.ask("Go on.")
 
-        words, repeated = said(story.text).split(), said(again.text).split()
-        assert 0.2 * len(words) < len(repeated) < 0.6 * len(words)
-        assert words[: len(repeated)] == repeated
+        words, unheard = said(story.text).split(), said(rest.text).split()
+        assert 0.3 * len(words) < len(unheard) < 0.8 * len(words)
+        assert words[-len(unheard) :] == unheard
+        heard = " ".join(words[: -len(unheard)])
+        assert heard in said(recalled.text)
+        assert " ".join(words[: len(heard.split()) + 1]) not in said(recalled.text)
 
     asyncio.run(conversation())
 
 
-def test_a_truncated_answer_is_repeated_to_a_speaker_as_far_as_it_was_heard(server: str, say: Say) -> None:
-    request = say("Repeat that.")
+def test_a_speaker_who_interrupts_and_asks_to_go_on_hears_the_rest(server: str, say: Say) -> None:
+    request = say("Go on please.")
 
     async def conversation() -> None:
         async with talking(server) as client:
@@ -129,17 +129,22 @@ def test_a_truncated_answer_is_repeated_to_a_speaker_as_far_as_it_was_heard(serv
             since = client.here
             await client.append(request)
             await client.wait_for("input_audio_buffer.speech_started", since)
-            item_id = story.response["output"][0]["id"]
-            cut = {"item_id": item_id, "content_index": 0, "audio_end_ms": len(story.audio) // 48 * 4 // 10}
-            await client.send({"type": "conversation.item.truncate", **cut})
+            await truncate(client, story, heard_share=0.4)
             await client.append(SILENCE)
-            again = await client.answer(since)
+            rest = await client.answer(since)
 
-        words, repeated = said(story.text).split(), said(again.text).split()
-        assert 0.2 * len(words) < len(repeated) < 0.6 * len(words)
-        assert words[: len(repeated)] == repeated
+        words, unheard = said(story.text).split(), said(rest.text).split()
+        assert 0.3 * len(words) < len(unheard) < 0.8 * len(words)
+        assert words[-len(unheard) :] == unheard
 
     asyncio.run(conversation())
+
+
+async def truncate(client: CheckedClient, answer: Answer, heard_share: float) -> None:
+    item_id = answer.response["output"][0]["id"]
+    cut = {"item_id": item_id, "content_index": 0, "audio_end_ms": int(len(answer.audio) / 48 * heard_share)}
+    await client.send({"type": "conversation.item.truncate", **cut})
+    await client.wait_for("conversation.item.truncated")
 
 
 def test_audio_beyond_the_end_cannot_be_kept(server: str) -> None:

@@ -20,7 +20,7 @@ from vivavoce.runtime.performers import EngineSet
 from vivavoce.runtime.registry import Registry, SessionSettings
 from vivavoce.runtime.runner import TraceEntry
 from vivavoce.runtime.sink import AtCapacity, SessionRequest
-from vivavoce.testing.conformance import OrderChecker
+from vivavoce.testing.conformance import OrderChecker, check_types
 from vivavoce.testing.driver import plain_session
 from vivavoce.testing.pacer import pace
 from vivavoce.testing.virtual import run_virtual
@@ -68,6 +68,7 @@ class Talk:
         while True:
             event = await self._client.next_event()
             self.checker.server(event)
+            check_types(event)
             self.events.append(event)
             if event["type"] == kind:
                 return event

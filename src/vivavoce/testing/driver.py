@@ -1,4 +1,7 @@
-"""Drives a session without a loop: inputs in, outputs kept, every event checked, time moved by hand."""
+"""Drives a session without a loop: inputs in, outputs kept, time moved by hand.
+
+Every event is checked, its order by the invariants and its shape by the types of the openai package.
+"""
 
 import json
 from typing import Any
@@ -24,7 +27,7 @@ from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.ids import CountingIds
 from vivavoce.protocol.server_events import ResponseOutputAudioDelta
 from vivavoce.protocol.session import RealtimeSession, default_session
-from vivavoce.testing.conformance import OrderChecker
+from vivavoce.testing.conformance import OrderChecker, check_types
 
 Json = dict[str, Any]  # JSON boundary: events as clients and tests write them
 
@@ -123,6 +126,7 @@ class SessionDriver:
             event = wire_event(output)
             if event is not None:
                 self.checker.server(event)
+                check_types(event)
                 caused.append(event)
         self.events += caused
         return caused

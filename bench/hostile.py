@@ -3,7 +3,8 @@
 import asyncio
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 import msgspec
@@ -34,17 +35,23 @@ class Mismatch(msgspec.Struct, frozen=True):
         return f"{self.message.kind.name}: {self.message.payload[:200]!r} was answered by {answer}"
 
 
-async def provoke(client: CheckedClient, messages: Sequence[HostileMessage]) -> list[Mismatch]:
+async def provoke(client: CheckedClient, messages: Iterable[HostileMessage]) -> list[Mismatch]:
     """Send the messages and return those that did not get exactly their error, in their place."""
+    waiting = iter(messages)
+    found: list[Mismatch] = []
+    while batch := list(islice(waiting, IN_FLIGHT)):
+        found += await _provoke_batch(client, batch)
+    return found
+
+
+async def _provoke_batch(client: CheckedClient, batch: list[HostileMessage]) -> list[Mismatch]:
     since = client.here
-    for number, message in enumerate(messages):
+    for message in batch:
         await client.send_raw(message.payload, message.event_id)
-        if number % IN_FLIGHT == IN_FLIGHT - 1:
-            await client.wait_until(lambda number=number: client.here > since + number)  # type: ignore[misc]
-    await client.wait_until(lambda: client.here >= since + len(messages))
+    await client.wait_until(lambda: client.here >= since + len(batch))
     answers = client.events[since:]
-    found = [Mismatch(*pair) for pair in zip(messages, answers, strict=False) if not _is_its_error(*pair)]
-    return found + [Mismatch(messages[-1], surplus) for surplus in answers[len(messages) :]]
+    found = [Mismatch(*pair) for pair in zip(batch, answers, strict=False) if not _is_its_error(*pair)]
+    return found + [Mismatch(batch[-1], surplus) for surplus in answers[len(batch) :]]
 
 
 def _is_its_error(message: HostileMessage, answer: Json) -> bool:
@@ -64,10 +71,10 @@ async def prepare(client: CheckedClient) -> None:
 async def _endure(server: RunningServer, spoken: bytes) -> list[Figure]:
     async with checked_client(server.address) as client:
         await prepare(client)
-        messages = list(hostile_messages(WARM_UP + MESSAGES, SEED))
-        wrong = await provoke(client, messages[:WARM_UP])
+        messages = hostile_messages(WARM_UP + MESSAGES, SEED)
+        wrong = await provoke(client, islice(messages, WARM_UP))
         before_mb, started = pss_mb(server.pid), time.monotonic()
-        wrong += await provoke(client, messages[WARM_UP:])
+        wrong += await provoke(client, messages)
         elapsed_ms = (time.monotonic() - started) * 1000
         after_mb = pss_mb(server.pid)
         since = client.here
@@ -78,7 +85,7 @@ async def _endure(server: RunningServer, spoken: bytes) -> list[Figure]:
         print(f"  {line}", file=sys.stderr)
     is_answered = answer.status == "completed" and bool(answer.audio)
     return [
-        Figure("messages", len(messages), "messages"),
+        Figure("messages", WARM_UP + MESSAGES, "messages"),
         Figure("kinds", len(KINDS), "kinds"),
         Figure("messages without exactly their error", len(wrong), "messages", 0),
         Figure("invalid events and broken invariants", len(faults) - len(wrong), "faults", 0),

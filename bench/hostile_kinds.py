@@ -15,7 +15,7 @@ import msgspec
 from bench.checked_client import Json
 
 EXISTING_ITEM: Final = "item_that_exists"  # the session has an item of this id before the first message
-LARGE_EVERY: Final = 2_000  # messages of a megabyte and more are one in so many
+LARGE_EVERY: Final = 250  # this many messages hold one of each kind that is large
 
 Draw = Callable[[Random], Json | str | bytes]
 
@@ -51,7 +51,7 @@ def kind(*codes: str | None, is_large: bool = False) -> Callable[[Draw], Draw]:
 
 
 def hostile_messages(count: int, seed: int) -> Iterator[HostileMessage]:
-    """Yield `count` messages, the kinds in turn, large ones rarely; the same for the same seed."""
+    """Yield `count` messages, the kinds in turn, large ones rarely; the same ones for the same seed."""
     random = Random(seed)
     small = [one for one in KINDS if not one.is_large]
     large = [one for one in KINDS if one.is_large]
@@ -382,7 +382,9 @@ _TEXT: Final = {"type": "input_text", "text": "hi"}
 
 @kind("missing_required_parameter", "invalid_type", "invalid_value")
 def item_without_a_shape(random: Random) -> Json:
-    item = random.choice((None, [], "hi", {}, {"type": "message"}, {"type": "msg"}, {"type": 1}, {"role": "user"}))
+    item: object = random.choice(
+        (None, [], "hi", {}, {"type": "message"}, {"type": "msg"}, {"type": 1}, {"role": "user"})
+    )
     return {"type": "conversation.item.create", "item": item}
 
 
@@ -529,7 +531,7 @@ def bad_metadata(random: Random) -> Json:
 
 @kind("invalid_value", "invalid_type", "missing_required_parameter")
 def bad_response_input(random: Random) -> Json:
-    item = random.choice(
+    item: object = random.choice(
         ({"type": "item_reference", "id": "nobody"}, {"type": "item_reference"}, {"type": "message"}, None, 1)
     )
     return _respond(conversation="none", input=[item])

@@ -2,8 +2,9 @@
 
 import asyncio
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Protocol
 
 import pytest
 
@@ -12,7 +13,11 @@ from tests.repository.serving import served
 from vivavoce.config.load import load
 from vivavoce.wiring import build_engines
 
-Say = Callable[[str], bytes]
+
+class Say(Protocol):
+    """Returns a sentence as speech: pcm16le, mono, 24 kHz."""
+
+    def __call__(self, text: str, voice: str = "coral") -> bytes: ...
 
 
 @pytest.fixture(scope="session")
@@ -33,16 +38,16 @@ def server_for_one(tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def say() -> Iterator[Say]:
-    """Give a function that returns a sentence as speech: pcm16le, mono, 24 kHz."""
+    """Give a function that speaks a sentence, once."""
     synthesizer = build_engines("embedded", load(environment={}).configuration).synthesizer
-    spoken: dict[str, bytes] = {}
+    spoken: dict[tuple[str, str], bytes] = {}
     with asyncio.Runner() as runner:
         runner.run(synthesizer.start())
 
-        def sentence(text: str) -> bytes:
-            if text not in spoken:
-                spoken[text] = runner.run(spoken_pcm(synthesizer, "coral", text))
-            return spoken[text]
+        def sentence(text: str, voice: str = "coral") -> bytes:
+            if (text, voice) not in spoken:
+                spoken[text, voice] = runner.run(spoken_pcm(synthesizer, voice, text))
+            return spoken[text, voice]
 
         yield sentence
         runner.run(synthesizer.close())

@@ -170,7 +170,7 @@ def test_speed_changes_how_long_the_answer_takes(server: str) -> None:
 @pytest.mark.parametrize("codec", CODECS)
 def test_g711_is_understood_and_spoken(server: str, say: Say, codec: str) -> None:
     encode, decode = CODECS[codec]
-    sentence = encode(resample_file(say("Hello, my name is Peter.") + SILENCE, 24_000, 8_000))
+    sentence = encode(resample_file(say("Hello, my name is Peter.", "ash") + SILENCE, 24_000, 8_000))
 
     async def conversation() -> None:
         format = {"type": codec}

@@ -4,7 +4,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from vivavoce.engines.stt.pocketsphinx_worker import STABLE_AFTER, StablePrefix, pack, spoken, take_frames
+from vivavoce.engines.stt.pocketsphinx_worker import (
+    STABLE_AFTER,
+    StablePrefix,
+    WordRow,
+    keep_prefix,
+    pack,
+    spoken,
+    take_frames,
+    texts,
+)
 
 FRAMES = st.tuples(st.integers(0, 255), st.integers(0, 2**32 - 1), st.binary(max_size=300))
 
@@ -30,22 +39,27 @@ def test_dictionary_entries_become_words(entry: str, text: str) -> None:
     assert spoken(entry) == text
 
 
+def rows(*words: str) -> list[WordRow]:
+    return [WordRow(text=word, start_ms=100 * n, end_ms=100 * n + 100) for n, word in enumerate(words)]
+
+
 def test_a_prefix_is_stable_once_it_stood_long_enough() -> None:
     prefix = StablePrefix()
 
     for _ in range(STABLE_AFTER - 1):
-        assert prefix.revise(["go", "four"]) == ("", "go four")
+        assert prefix.revise(rows("go", "four")) == ("", "go four")
 
-    assert prefix.revise(["go", "forward", "ten"]) == ("go", "go forward ten")
+    assert prefix.revise(rows("go", "forward", "ten")) == ("go", "go forward ten")
 
 
 def test_a_stable_prefix_never_shrinks() -> None:
     prefix = StablePrefix()
     for _ in range(STABLE_AFTER):
-        prefix.revise(["go", "for"])
+        prefix.revise(rows("go", "for"))
 
     assert prefix.revise([]) == ("go for", "go for")
-    assert prefix.revise(["so", "far", "away"]) == ("go for", "go for away")
+    assert prefix.revise(rows("so", "far", "away")) == ("go for", "go for away")
+    assert prefix.rows == rows("go", "for")
 
 
 @given(hypotheses=st.lists(st.lists(st.sampled_from(["a", "b"]), max_size=4), max_size=60))
@@ -53,8 +67,22 @@ def test_the_text_always_begins_with_a_prefix_that_only_grows(hypotheses: list[l
     prefix, before = StablePrefix(), ""
 
     for words in hypotheses:
-        stable, text = prefix.revise(words)
+        stable, text = prefix.revise(rows(*words))
 
         assert stable.startswith(before)
         assert text.startswith(stable)
         before = stable
+
+
+@pytest.mark.parametrize(
+    ("stable", "final", "kept"),
+    [
+        ("", "go forward ten", "go forward ten"),
+        ("go", "go forward ten", "go forward ten"),
+        ("go for", "go forward ten meters", "go for ten meters"),
+        ("go for", "so", "go for"),
+        ("go for", "", "go for"),
+    ],
+)
+def test_a_final_transcript_keeps_the_words_that_were_told_as_stable(stable: str, final: str, kept: str) -> None:
+    assert texts(keep_prefix(rows(*stable.split()), rows(*final.split()))) == kept.split()

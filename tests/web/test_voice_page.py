@@ -228,3 +228,27 @@ def test_a_server_that_wants_a_key_is_told_apart_from_one_that_is_gone(chromium:
         assert "asks for a key" in opened.get_by_role("alert").inner_text()
         opened.get_by_role("button", name="Open settings").click()
         opened.get_by_role("textbox", name="Key").wait_for()
+
+
+def test_a_turn_lasts_as_long_as_the_space_bar_is_held(chromium: "Browser", url: str) -> None:
+    sent: list[str] = []
+
+    def has_sent_half_a_second(text: str | bytes) -> bool:
+        sent.append(str(text))
+        return sum("input_audio_buffer.append" in one for one in sent) >= 25
+
+    with page(chromium) as opened:
+        opened.add_init_script("localStorage.setItem('vivavoce.settings', JSON.stringify({ isPushToTalk: true }))")
+        opened.goto(f"{url}?debug&model=vivavoce-scripted")
+        with opened.expect_websocket() as connection:
+            opened.keyboard.press("Enter")
+        wait_for_state(opened, "listening")
+
+        with connection.value.expect_event("framesent", has_sent_half_a_second):
+            opened.keyboard.down(" ")
+        held = opened.locator("[data-state=hearing]").count()
+        opened.keyboard.up(" ")
+        wait_for_state(opened, "speaking")
+
+        assert held == 1
+        assert opened.locator(".turn.user[data-final=true]").count() == 1

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest';
+import { readEngine } from '../lib/engine_view';
 import { INITIAL_STATE, type Phase } from '../lib/view_state';
 import { statusText, type StatusContext } from './status_text';
 
@@ -25,7 +26,11 @@ describe('statusText', () => {
     expect(statusText('listening', { ...INITIAL_STATE, hint: 'unheard' }, CONTEXT).hint).toContain('no words');
   });
 
-  test('tells a lost connection from a first one', () => {
-    expect(statusText('connecting', { ...INITIAL_STATE, connection: 'waiting' }, CONTEXT).title).toBe('Connection lost');
+  test('tells a lost connection from a server that never answered', () => {
+    const engine = readEngine({ model: 'vivavoce-local' });
+    const waiting = { ...INITIAL_STATE, connection: 'waiting' as const };
+
+    expect(statusText('connecting', { ...waiting, engine }, CONTEXT).title).toBe('Reconnecting');
+    expect(statusText('connecting', waiting, CONTEXT).title).toBe('No answer yet');
   });
 });

@@ -36,7 +36,8 @@ const TEXTS: Texts = {
 };
 
 function connecting(state: ViewState): StatusText {
-  if (state.connection === 'waiting') return { title: 'Connection lost', hint: 'What was said is kept.' };
+  if (state.connection === 'waiting' && state.engine === null) return { title: 'No answer yet', hint: 'The server cannot be reached.' };
+  if (state.connection === 'waiting') return { title: 'Reconnecting', hint: 'What was said is kept.' };
   if (state.microphone === 'asking') return { title: 'Allow the microphone', hint: 'Your browser is asking for it.' };
   return { title: 'Connecting', hint: 'Just a moment.' };
 }

@@ -2,6 +2,7 @@
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -21,6 +22,11 @@ SILENCE: Final = bytes(48 * 1000)  # a second ends the turn
 DETECTION: Final[Json] = {"type": "server_vad", "silence_duration_ms": 600}
 # Asked in writing besides the spoken turns, so that each voice is judged on the same sentences.
 QUESTIONS: Final = (
+    "Hello.",
+    "My name is Peter.",
+    "What time is it?",
+    "What day is it today?",
+    "What did I say first?",
     "Tell me a story.",
     "Recite a poem.",
     "Tell me a joke.",
@@ -44,10 +50,15 @@ class Talk(msgspec.Struct, kw_only=True):
 
     def missed_percent(self) -> float:
         """Return how many of the content words of all answers were not recognised again."""
-        spoken = [answer for answer in self.answers if answer.text]
-        weights = [len(content_words(answer.text)) for answer in spoken]
-        recalls = [content_word_recall(answer.text, recognised(answer.audio)) for answer in spoken]
-        return 100 * (1 - sum(w * r for w, r in zip(weights, recalls, strict=True)) / sum(weights))
+        return 100 * (1 - recall_of(self.answers))
+
+
+def recall_of(answers: Sequence[Answer]) -> float:
+    """Return the share of the content words of all answers together that are recognised again, in [0, 1]."""
+    spoken = [answer for answer in answers if answer.text]
+    weights = [len(content_words(answer.text)) for answer in spoken]
+    recalls = [content_word_recall(answer.text, recognised(answer.audio)) for answer in spoken]
+    return sum(weight * recall for weight, recall in zip(weights, recalls, strict=True)) / sum(weights)
 
 
 async def _turn(client: CheckedClient, talk: Talk, utterance: Utterance) -> None:

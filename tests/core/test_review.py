@@ -326,5 +326,3 @@ def test_what_an_engine_delivers_after_the_end_of_a_response_is_dropped(late: st
     }
 
     assert driver.post(results[late]) == []  # type: ignore[arg-type]  # mypy joins the values to Struct
-
-

@@ -134,7 +134,7 @@ def _status_details(response: Response) -> wire.StatusDetails | None:
 
 def _usage(response: Response) -> wire.Usage:
     text_in, audio_in = response.input_tokens
-    text_out = text_tokens(response.output_characters)
+    text_out = response.generated_tokens or text_tokens(response.output_characters)
     audio_out = -(-response.output_samples // (SAMPLES_PER_MS * MS_PER_OUTPUT_AUDIO_TOKEN))
     return wire.Usage(
         total_tokens=text_in + audio_in + text_out + audio_out,

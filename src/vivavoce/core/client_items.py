@@ -3,12 +3,11 @@
 from collections.abc import Sequence
 
 import msgspec
-from msgspec import UNSET
 
 from vivavoce.core import hearing
 from vivavoce.core.context import item_text
-from vivavoce.core.conversation import Conversation, Entry
-from vivavoce.core.input_buffer import bytes_in, samples_in
+from vivavoce.core.conversation import Entry
+from vivavoce.core.input_buffer import samples_in, whole_samples
 from vivavoce.core.limits import MAX_RETRIEVED_AUDIO_BYTES, SAMPLES_PER_MS, TRUNCATE_OVERSHOOT_MS
 from vivavoce.core.planning import encoding_of
 from vivavoce.core.state import SessionState, TranscriptSettled
@@ -18,6 +17,7 @@ from vivavoce.protocol.errors import (
     ClientError,
     audio_already_shorter,
     call_missing,
+    duplicate_item,
     invalid_content,
     item_missing_on_delete,
     item_missing_on_retrieve,
@@ -48,6 +48,8 @@ def create_item(state: SessionState, event: ConversationItemCreate, now: float) 
     """Add the client's item; it never starts a response."""
     entry = _entry(state, event.item)
     item = entry.item
+    if state.transcripts.get(item.id) is not None:
+        raise duplicate_item(item.id)  # speech that was announced will get this id
     if isinstance(item, FunctionCallOutput) and state.tools.state(item.call_id) is None:
         raise call_missing(item.call_id)
     previous_id = state.conversation.insert(entry, event.previous_item_id)
@@ -85,7 +87,7 @@ def truncate_item(state: SessionState, event: ConversationItemTruncate) -> None:
     entry.heard_samples = heard_samples
     entry.is_estimate = False
     if not entry.is_in_progress:
-        _cut_item(state.conversation, entry)
+        state.conversation.cut(entry)
     state.out.send(
         ConversationItemTruncated(
             event_id=state.out.event_id(),
@@ -120,27 +122,32 @@ def context_entries(state: SessionState, given: Sequence[Item | ItemReference]) 
     """Return the context that `response.input` spells out.
 
     Raises:
-        ClientError: `invalid_value` for a reference to an unknown item.
+        ClientError: `invalid_value` for a reference to an unknown item, and for an output without its call.
     """
-    entries: list[Entry] = []
-    for index, item in enumerate(given):
-        if not isinstance(item, ItemReference):
-            entries.append(_entry(state, item))
-            continue
-        entry = state.conversation.get(item.id)
-        if entry is None:
-            raise invalid_content(f"response.input[{index}].id", f"no item with id '{item.id}' exists")
-        entries.append(entry)
-    return tuple(entries)
+    entries = tuple(_context_entry(state, item, f"response.input[{index}]") for index, item in enumerate(given))
+    calls = {entry.item.call_id for entry in entries if isinstance(entry.item, FunctionCall)}
+    for index, entry in enumerate(entries):
+        if isinstance(entry.item, FunctionCallOutput) and entry.item.call_id not in calls:
+            explanation = f"the input has no function call with call_id '{entry.item.call_id}'"
+            raise invalid_content(f"response.input[{index}].call_id", explanation)
+    return entries
 
 
 def transcribe_input(state: SessionState, entries: Sequence[Entry], now: float) -> None:
     """Find out the words of items that came with audio only."""
     for entry in entries:
-        is_known = bool(entry.text) or state.transcripts.get(entry.item.id) is not None
-        is_user = isinstance(entry.item, Message) and entry.item.role == "user"
-        if is_user and entry.audio and not is_known:
+        if entry.wants_transcript and entry.audio and state.transcripts.get(entry.item.id) is None:
             hearing.transcribe_audio(state, entry, now)
+
+
+def _context_entry(state: SessionState, item: Item | ItemReference, path: str) -> Entry:
+    """An item of the client's gets an id of its own: it is not in the conversation, whatever it is called."""
+    if not isinstance(item, ItemReference):
+        return _entry(state, msgspec.structs.replace(item, id=""))
+    entry = state.conversation.get(item.id)
+    if entry is None:
+        raise invalid_content(f"{path}.id", f"no item with id '{item.id}' exists")
+    return entry
 
 
 def _entry(state: SessionState, item: Item) -> Entry:
@@ -157,7 +164,8 @@ def _entry(state: SessionState, item: Item) -> Entry:
 
 def _message_entry(state: SessionState, message: Message) -> Entry:
     encoding = encoding_of(state.session.audio.input.format)
-    audio = b"".join(part.audio for part in message.content if isinstance(part, InputAudio) and part.audio)
+    parts = [part for part in message.content if isinstance(part, InputAudio) and part.audio]
+    audio = b"".join(whole_samples(part.audio, encoding) for part in parts if part.audio)
     stored = msgspec.structs.replace(message, status="completed", content=tuple(map(_stored, message.content)))
     return Entry(
         item=stored,
@@ -165,6 +173,7 @@ def _message_entry(state: SessionState, message: Message) -> Entry:
         audio=audio,
         encoding=encoding,
         samples=samples_in(len(audio), encoding),
+        wants_transcript=any(part.transcript is None for part in parts),
     )
 
 
@@ -193,18 +202,10 @@ def _check_truncatable(entry: Entry, event: ConversationItemTruncate) -> None:
     item = entry.item
     if not isinstance(item, Message) or item.role != "assistant":
         raise not_truncatable(f"the item with id '{event.item_id}' is not an assistant message")
-    if not entry.segments and not any(isinstance(part, OutputAudio) for part in item.content):
+    if not entry.is_spoken:
         raise not_truncatable(f"the item with id '{event.item_id}' has no audio")
     if event.content_index != 0:
         raise invalid_content("content_index", f"expected 0, but got {event.content_index}")
     audio_ms = entry.samples // SAMPLES_PER_MS
     if event.audio_end_ms > audio_ms + TRUNCATE_OVERSHOOT_MS:
         raise audio_already_shorter(audio_ms, event.audio_end_ms)
-
-
-def _cut_item(conversation: Conversation, entry: Entry) -> None:
-    """Drop the audio after the cut and the transcript, which speaks of more than was heard."""
-    assert entry.heard_samples is not None, "the cut is known"
-    conversation.keep_audio(entry, entry.audio[: bytes_in(entry.heard_samples, entry.encoding)])
-    assert isinstance(entry.item, Message), "only messages are cut"
-    entry.item = msgspec.structs.replace(entry.item, content=(OutputAudio(transcript=None, audio=UNSET),))

@@ -18,8 +18,13 @@ from vivavoce.protocol.items import (
 
 
 def context_items(entries: Iterable[Entry]) -> tuple[ContextItem, ...]:
-    """Return the items as a generator reads them; open calls get a placeholder output."""
+    """Return the items as a generator reads them: each call with an output, each output with a call.
+
+    Open calls get a placeholder; the output of a call that was deleted is left out.
+    """
     items = [item for entry in entries for item in _context_item(entry)]
+    called = {item.call_id for item in items if isinstance(item, ContextToolCall)}
+    items = [item for item in items if not isinstance(item, ContextToolOutput) or item.call_id in called]
     answered = {item.call_id for item in items if isinstance(item, ContextToolOutput)}
     return tuple(_with_placeholders(items, answered))
 

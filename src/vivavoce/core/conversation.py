@@ -3,15 +3,17 @@
 Items are the frozen wire structs; an entry replaces its item when something about it becomes known.
 """
 
+from collections import deque
 from collections.abc import Iterator
 
 import msgspec
 
 from vivavoce.core.heard import SpokenSegment, heard_text
+from vivavoce.core.input_buffer import bytes_in
 from vivavoce.core.limits import MAX_ITEM_AUDIO_BYTES, MAX_ITEMS
 from vivavoce.core.requests import AudioEncoding
 from vivavoce.protocol.errors import ClientError, duplicate_item, previous_item_missing
-from vivavoce.protocol.items import Item
+from vivavoce.protocol.items import Item, Message, OutputAudio
 
 ROOT = "root"  # as `previous_item_id`: before all other items
 
@@ -33,6 +35,8 @@ class Entry(msgspec.Struct):
     heard_samples: int | None = None
     is_estimate: bool = False
     is_in_progress: bool = False
+    is_spoken: bool = False  # an assistant message that is given as audio
+    wants_transcript: bool = False  # the client's audio came without words
 
     def heard_text(self) -> str:
         """Return what the listener heard of an assistant message."""
@@ -49,6 +53,7 @@ class Conversation:
         self._order: list[str] = []
         self._entries: dict[str, Entry] = {}
         self._audio_bytes = 0
+        self._audio_ids: deque[str] = deque()  # of entries that were given audio, oldest first
 
     def __len__(self) -> int:
         return len(self._order)
@@ -75,10 +80,12 @@ class Conversation:
 
     def append(self, entry: Entry) -> str | None:
         """Add an item at the end and return its predecessor's id."""
+        assert entry.item.id not in self._entries, "ids are unique"
         previous_id = self.last_id
         self._order.append(entry.item.id)
         self._entries[entry.item.id] = entry
-        self.keep_audio(entry, entry.audio)
+        self._audio_bytes += len(entry.audio)
+        self._note_audio(entry)
         return previous_id
 
     def insert(self, entry: Entry, previous_item_id: str | None) -> str | None:
@@ -104,20 +111,28 @@ class Conversation:
 
     def keep_audio(self, entry: Entry, audio: bytes) -> None:
         """Give an entry its audio; above the bound the oldest items lose theirs."""
-        self._audio_bytes += len(audio) - (len(entry.audio) if entry.audio is not audio else 0)
+        self._audio_bytes += len(audio) - len(entry.audio)
         entry.audio = audio
-        if self._audio_bytes > MAX_ITEM_AUDIO_BYTES:
-            self._drop_oldest_audio()
+        self._note_audio(entry)
+
+    def cut(self, entry: Entry) -> None:
+        """Drop the audio after the cut and the transcript, which speaks of more than was heard."""
+        assert entry.heard_samples is not None, "the cut is known"
+        assert isinstance(entry.item, Message), "only messages are cut"
+        self.keep_audio(entry, entry.audio[: bytes_in(entry.heard_samples, entry.encoding)])
+        entry.item = msgspec.structs.replace(entry.item, content=(OutputAudio(transcript=None),))
 
     def _position(self, item_id: str) -> int:
         return next(index for index in range(len(self._order) - 1, -1, -1) if self._order[index] == item_id)
 
-    def _drop_oldest_audio(self) -> None:
-        for entry in self:
-            if self._audio_bytes <= MAX_ITEM_AUDIO_BYTES:
-                return
-            self._audio_bytes -= len(entry.audio)
-            entry.audio = b""
+    def _note_audio(self, entry: Entry) -> None:
+        if entry.audio:
+            self._audio_ids.append(entry.item.id)
+        while self._audio_bytes > MAX_ITEM_AUDIO_BYTES:
+            oldest = self._entries.get(self._audio_ids.popleft())
+            if oldest is not None:
+                self._audio_bytes -= len(oldest.audio)
+                oldest.audio = b""
 
     def _check_room(self, item_id: str) -> None:
         if item_id in self._entries:

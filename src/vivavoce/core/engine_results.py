@@ -71,15 +71,16 @@ def finalize_transcript(state: SessionState, final: TranscriptFinalized) -> None
         return
     transcript = state.transcripts.settle(final.item_id)
     text = final.text.strip()
-    entry = state.conversation.get(final.item_id)
-    if entry is not None:
-        entry.text = text
-        if transcript.is_visible and isinstance(entry.item, Message):
-            entry.item = _with_transcript(entry.item, text)
+    entry = transcript.entry
+    assert entry is not None, "a transcript that is awaited belongs to an item"
+    entry.text = f"{entry.text} {text}".strip()  # the client may have written beside what it said
+    entry.wants_transcript = False
     if transcript.is_visible:
+        if isinstance(entry.item, Message):
+            entry.item = _with_transcript(entry.item, text)
         transcript.stable = text
         _send_delta(state, transcript)
-        _send_completed(state, final.item_id, text, entry.samples if entry is not None else 0)
+        send_completed(state, final.item_id, text, entry.samples)
     state.facts.append(TranscriptSettled(final.item_id, text, None))
 
 
@@ -132,6 +133,7 @@ def take_tool_call(state: SessionState, generated: ToolCallGenerated) -> None:
 def finish_generation(state: SessionState, finished: GenerationFinished) -> None:
     response = state.responding.live.get(finished.response_id)
     if response is not None:
+        response.count_tokens(finished.input_tokens, finished.output_tokens)
         response.finish_generation(state.out, finished.reason)
         report_end(state, response)
 
@@ -150,7 +152,8 @@ def take_speech(state: SessionState, speech: SpeechSynthesized, now: float) -> N
     message = response.play(state.out, speech.segment, speech.audio, speech.samples, speech.words)
     if message is not None:
         state.responding.has_spoken = True
-        state.playout.play(message.place.item_id, speech.samples, now)
+        is_in_conversation = response.plan.conversation is not None
+        state.playout.play(message.place.item_id, speech.samples, now, response.id if is_in_conversation else "")
 
 
 def finish_speech(state: SessionState, finished: SynthesisFinished) -> None:
@@ -181,7 +184,8 @@ def _send_delta(state: SessionState, transcript: Transcript) -> None:
     )
 
 
-def _send_completed(state: SessionState, item_id: str, text: str, samples: int) -> None:
+def send_completed(state: SessionState, item_id: str, text: str, samples: int) -> None:
+    """Tell the client the words of an item."""
     state.out.send(
         ConversationItemInputAudioTranscriptionCompleted(
             event_id=state.out.event_id(),

@@ -4,7 +4,7 @@ from itertools import pairwise
 
 import msgspec
 
-from vivavoce.core.limits import SAMPLES_PER_MS
+from vivavoce.core.limits import SAMPLES_PER_CHARACTER, SAMPLES_PER_MS
 from vivavoce.core.requests import Word
 
 
@@ -15,13 +15,17 @@ class SpokenSegment(msgspec.Struct):
     start_sample: int
     end_sample: int
     words: list[Word]
+    is_complete: bool = True  # False while more audio of the text may come
 
 
 def heard_text(segments: list[SpokenSegment], heard_samples: int) -> str:
-    """Return the words whose middle was heard, as a prefix of the segments' text."""
+    """Return the words whose middle was heard, as a prefix of the segments' text.
+
+    A segment whose speech was never finished counts with the words that were made.
+    """
     heard: list[str] = []
     for segment in segments:
-        if heard_samples >= segment.end_sample:
+        if segment.is_complete and heard_samples >= segment.end_sample:
             heard.append(segment.text)
             continue
         if heard_samples > segment.start_sample:
@@ -39,11 +43,13 @@ def _heard_prefix(segment: SpokenSegment, heard_samples: int) -> str:
 
 def _word_middles(segment: SpokenSegment, token_count: int) -> list[float]:
     """Return where each token of the text is half spoken; without matching word times they are spread by length."""
-    if len(segment.words) == token_count:
+    if len(segment.words) == token_count or (segment.words and not segment.is_complete):
         return [(word.start_ms + word.end_ms) / 2 * SAMPLES_PER_MS for word in segment.words]
     total = segment.end_sample - segment.start_sample
     ends = [0.0]
     characters = max(1, sum(len(token) for token in segment.text.split()))
+    if not segment.is_complete:
+        total = max(total, characters * SAMPLES_PER_CHARACTER)
     for token in segment.text.split():
         ends.append(ends[-1] + total * len(token) / characters)
     return [(start + end) / 2 for start, end in pairwise(ends)]

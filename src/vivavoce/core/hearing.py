@@ -17,16 +17,19 @@ from vivavoce.core.transcripts import Transcript
 from vivavoce.core.turn import Turn, TurnSettings, TurnStarted, TurnStopped
 from vivavoce.core.vocabulary import (
     AbortTranscript,
+    DetectionFailed,
     DetectSpeech,
     FeedTranscript,
     FinishTranscript,
     OpenTranscript,
     SpeechScored,
 )
+from vivavoce.protocol.errors import ErrorDetail
 from vivavoce.protocol.items import InputAudio, Message
 from vivavoce.protocol.server_events import (
     ConversationItemAdded,
     ConversationItemDone,
+    ErrorEvent,
     InputAudioBufferCommitted,
     InputAudioBufferSpeechStarted,
     InputAudioBufferSpeechStopped,
@@ -75,6 +78,19 @@ def score_window(state: SessionState, scored: SpeechScored, now: float) -> None:
         _follow_silence(state, vad, is_audible)
 
 
+def fail_detection(state: SessionState, failed: DetectionFailed) -> None:
+    """Tell the client that nobody hears its speech begin or end; a turn under way ends with what was appended."""
+    listening = state.listening
+    if vad_of(state) is None or failed.detection_id != listening.detection_id:
+        return
+    listening.turn.reset(listening.buffer.end_sample)
+    if listening.utterance is not None:
+        state.facts.append(SpeechEnded(listening.buffer.end_sample))
+    message = f"Speech detection failed: {failed.fault.message}. 'input_audio_buffer.clear' starts it again."
+    detail = ErrorDetail(type="server_error", code=failed.fault.code, message=message)
+    state.out.send(ErrorEvent(event_id=state.out.event_id(), error=detail))
+
+
 def begin_detected_turn(state: SessionState, onset_sample: int) -> None:
     """Announce speech and start to transcribe it, with the padding before its onset."""
     vad = vad_of(state)
@@ -112,8 +128,8 @@ def commit_for_client(state: SessionState, now: float) -> None:
     _commit(state, state.listening.buffer.end_sample, now, wants_answer=False)
 
 
-def commit_silence(state: SessionState, end_sample: int, now: float) -> None:
-    """Make an item of the silence that timed out; there are no words in it."""
+def commit_silence(state: SessionState, end_sample: int) -> Entry:
+    """Make an item of the silence that timed out and return it; nobody needs to look for words in it."""
     listening = state.listening
     start_sample = listening.idle_since_sample or end_sample
     item_id = state.out.make_id("item")
@@ -128,9 +144,7 @@ def commit_silence(state: SessionState, end_sample: int, now: float) -> None:
         )
     )
     audio = listening.buffer.take(start_sample, end_sample)
-    _add_user_audio(state, item_id, audio)
-    _open_transcript(state, item_id, is_announced=True)
-    _finish_transcript(state, item_id, now)
+    return _add_user_audio(state, item_id, audio)
 
 
 def abandon_utterance(state: SessionState) -> None:
@@ -162,7 +176,7 @@ def transcribe_audio(state: SessionState, entry: Entry, now: float) -> None:
     transcript = state.transcripts.open(item_id, is_visible=False, is_announced=True)
     state.out.put(OpenTranscript(item_id, entry.encoding, _transcript_options(state, transcript)))
     state.out.put(FeedTranscript(item_id, entry.audio))
-    _finish_transcript(state, item_id, now, entry.samples)
+    _finish_transcript(state, entry, now)
 
 
 def _feed_manual_turn(state: SessionState, added: bytes) -> None:
@@ -210,9 +224,9 @@ def _commit(state: SessionState, end_sample: int, now: float, *, wants_answer: b
     _retry_transcript(state, utterance.item_id, audio)
     listening.buffer.discard_before(end_sample)
     listening.utterance = None
-    _add_user_audio(state, utterance.item_id, audio)
+    entry = _add_user_audio(state, utterance.item_id, audio)
     state.facts.append(UtteranceCommitted(utterance.item_id, wants_answer))
-    _finish_transcript(state, utterance.item_id, now, samples_in(len(audio), listening.buffer.encoding))
+    _finish_transcript(state, entry, now)
 
 
 def _retry_transcript(state: SessionState, item_id: str, audio: bytes) -> None:
@@ -225,7 +239,7 @@ def _retry_transcript(state: SessionState, item_id: str, audio: bytes) -> None:
         state.out.put(FeedTranscript(item_id, audio))
 
 
-def _add_user_audio(state: SessionState, item_id: str, audio: bytes) -> None:
+def _add_user_audio(state: SessionState, item_id: str, audio: bytes) -> Entry:
     out, encoding = state.out, state.listening.buffer.encoding
     item = Message(id=item_id, role="user", status="completed", content=(InputAudio(transcript=None),))
     entry = Entry(item=item, audio=audio, encoding=encoding, samples=samples_in(len(audio), encoding))
@@ -234,6 +248,7 @@ def _add_user_audio(state: SessionState, item_id: str, audio: bytes) -> None:
     state.conversation.append(entry)
     out.send(ConversationItemAdded(event_id=out.event_id(), previous_item_id=previous_id, item=item))
     out.send(ConversationItemDone(event_id=out.event_id(), previous_item_id=previous_id, item=item))
+    return entry
 
 
 def _open_transcript(state: SessionState, item_id: str, *, is_announced: bool) -> None:
@@ -250,11 +265,13 @@ def _transcript_options(state: SessionState, transcript: Transcript) -> Transcri
     return TranscriptOptions(number=transcript.number, language=asked.language, prompt=asked.prompt)
 
 
-def _finish_transcript(state: SessionState, item_id: str, now: float, samples: int = 0) -> None:
+def _finish_transcript(state: SessionState, entry: Entry, now: float) -> None:
+    item_id = entry.item.id
     transcript = state.transcripts.get(item_id)
     assert transcript is not None, "every utterance has a transcript until it is settled"
     transcript.is_announced = True
-    state.transcripts.finish(item_id, now + TRANSCRIPT_TIMEOUT_S + samples / SAMPLE_RATE_HZ)
+    transcript.entry = entry
+    state.transcripts.finish(item_id, now + TRANSCRIPT_TIMEOUT_S + entry.samples / SAMPLE_RATE_HZ)
     state.out.put(FinishTranscript(item_id))
 
 

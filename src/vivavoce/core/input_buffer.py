@@ -35,6 +35,12 @@ def bytes_in(samples: int, encoding: AudioEncoding) -> int:
     return samples // per_wire_sample * width
 
 
+def whole_samples(audio: bytes, encoding: AudioEncoding) -> bytes:
+    """Return audio without the rest of a sample at its end."""
+    width, _ = _WIRE_SAMPLE[encoding]
+    return audio[: len(audio) - len(audio) % width]
+
+
 class InputBuffer:
     """Uncommitted audio between `start_sample` and `end_sample`."""
 

@@ -27,6 +27,8 @@ UNLIMITED_SESSION_S: Final = 10 * 365 * 86_400  # `expires_at` of a session with
 FIRST_CLAUSE_CHARACTERS: Final = 30  # the first spoken clause is at least this long, unless a sentence ends before
 MAX_SEGMENT_CHARACTERS: Final = 240  # a longer stretch without punctuation is cut at a space
 
+SAMPLES_PER_CHARACTER: Final = 70 * SAMPLES_PER_MS  # of half-made speech without word times: about 170 words a minute
+
 CHARACTERS_PER_TOKEN: Final = 4  # text tokens are estimated where an engine does not count them
 MS_PER_INPUT_AUDIO_TOKEN: Final = 100  # the hosted rates, so that dashboards work
 MS_PER_OUTPUT_AUDIO_TOKEN: Final = 50

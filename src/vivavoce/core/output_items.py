@@ -12,7 +12,7 @@ import msgspec
 from vivavoce.core.conversation import Conversation, Entry
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.heard import SpokenSegment
-from vivavoce.core.requests import Word
+from vivavoce.core.requests import AudioEncoding, Word
 from vivavoce.core.vocabulary import PlayAudio
 from vivavoce.protocol.items import FunctionCall, Item, Message, OutputAudio, OutputText
 from vivavoce.protocol.server_events import (
@@ -85,11 +85,12 @@ def close_item(out: Emitter, place: Place, entry: Entry, item: Item) -> None:
 class MessageOutput:
     """An assistant message with one content part, text or audio."""
 
-    def __init__(self, out: Emitter, place: Place, *, is_audio: bool) -> None:
+    def __init__(self, out: Emitter, place: Place, encoding: AudioEncoding, *, is_audio: bool) -> None:
         self.place = place
         self.is_audio = is_audio
         self.state = Writing.OPEN
-        self.entry = Entry(item=self._item("in_progress"), is_in_progress=True)
+        self.entry = Entry(item=self._item("in_progress"), encoding=encoding, is_in_progress=True, is_spoken=is_audio)
+        self._closed_item: Item | None = None  # as the response reports it, whatever is cut from the entry
         self._audio = bytearray()
         open_item(out, place, self.entry)
         out.send(
@@ -105,7 +106,7 @@ class MessageOutput:
 
     @property
     def item(self) -> Item:
-        return self.entry.item
+        return self._closed_item or self.entry.item
 
     def write(self, out: Emitter, delta: str) -> None:
         """Add text that the client reads, or that the audio after it speaks."""
@@ -127,7 +128,7 @@ class MessageOutput:
         """Announce the words of the audio that follows."""
         self.write(out, text)
         position = self.entry.samples
-        segment = SpokenSegment(text=text, start_sample=position, end_sample=position, words=[])
+        segment = SpokenSegment(text=text, start_sample=position, end_sample=position, words=[], is_complete=False)
         self.entry.segments.append(segment)
         return segment
 
@@ -155,9 +156,20 @@ class MessageOutput:
         assert self.state is Writing.OPEN, "an item is closed once"
         self.state = Writing.CLOSED
         (self._send_audio_done if self.is_audio else self._send_text_done)(out)
-        if self.place.conversation is not None and self.place.conversation.get(self.place.item_id) is self.entry:
-            self.place.conversation.keep_audio(self.entry, bytes(self._audio))
-        close_item(out, self.place, self.entry, self._item(status, self.entry.text))
+        self._closed_item = self._item(status, self.entry.text)
+        close_item(out, self.place, self.entry, self._closed_item)
+        self._keep()
+
+    def _keep(self) -> None:
+        """Store the audio; what was never spoken, or cut by the client meanwhile, does not count as heard."""
+        entry, conversation = self.entry, self.place.conversation
+        if entry.heard_samples is None and not all(segment.is_complete for segment in entry.segments):
+            entry.heard_samples = entry.samples
+            entry.is_estimate = True
+        if conversation is not None and conversation.get(self.place.item_id) is entry:
+            conversation.keep_audio(entry, bytes(self._audio))
+            if entry.heard_samples is not None and not entry.is_estimate:
+                conversation.cut(entry)
 
     def _send_text_done(self, out: Emitter) -> None:
         place, text = self.place, self.entry.text

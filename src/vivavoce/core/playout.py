@@ -7,6 +7,8 @@ without a gap from the moment it was handed out, and to stall when the queue run
 import enum
 from collections import deque
 
+import msgspec
+
 from vivavoce.core.requests import SAMPLE_RATE_HZ
 
 
@@ -17,12 +19,20 @@ class Playing(enum.Enum):
     PLAYING = "playing"
 
 
+class _Queued(msgspec.Struct):
+    """Audio of one item that was handed out, heard or not."""
+
+    item_id: str
+    response_id: str
+    samples: int
+
+
 class Playout:
     """The listener's queue, in samples (24 kHz) and monotonic seconds."""
 
     def __init__(self) -> None:
         self._ends_at = 0.0  # when all audio handed out will have been played
-        self._queue: deque[tuple[str, int]] = deque()  # (item id, samples), oldest first
+        self._queue: deque[_Queued] = deque()  # oldest first, one entry for each run of an item's audio
 
     def state(self, now: float) -> Playing:
         return Playing.PLAYING if now < self._ends_at else Playing.IDLE
@@ -31,33 +41,33 @@ class Playout:
     def ends_at(self) -> float:
         return self._ends_at
 
-    def play(self, item_id: str, samples: int, now: float) -> None:
-        """Queue audio of an item."""
+    def play(self, item_id: str, samples: int, now: float, response_id: str = "") -> None:
+        """Queue audio of an item; `response_id` is empty for audio that an interruption leaves alone."""
         if now >= self._ends_at:
             self._ends_at = now
         self._forget_played(now)
-        self._queue.append((item_id, samples))
+        if self._queue and self._queue[-1].item_id == item_id:
+            self._queue[-1].samples += samples
+        else:
+            self._queue.append(_Queued(item_id, response_id, samples))
         self._ends_at += samples / SAMPLE_RATE_HZ
-
-    def audible_item(self, now: float) -> str | None:
-        """Return the item that is being heard."""
-        unheard = self._unheard_samples(now)
-        for item_id, samples in reversed(self._queue):
-            unheard -= samples
-            if unheard <= 0:
-                return item_id if self.state(now) is Playing.PLAYING else None
-        return None
 
     def unheard_by_item(self, now: float) -> dict[str, int]:
         """Return the samples of each queued item that have not been heard, oldest item first."""
         remaining = self._unheard_samples(now)
         unheard: dict[str, int] = {}
-        for item_id, samples in reversed(self._queue):
+        for queued in reversed(self._queue):
             if remaining <= 0:
                 break
-            unheard[item_id] = unheard.get(item_id, 0) + min(samples, remaining)
-            remaining -= samples
+            unheard[queued.item_id] = unheard.get(queued.item_id, 0) + min(queued.samples, remaining)
+            remaining -= queued.samples
         return dict(reversed(unheard.items()))
+
+    def audible_responses(self, now: float) -> tuple[str, ...]:
+        """Return the responses whose audio has not been heard to its end, oldest first."""
+        unheard = self.unheard_by_item(now)
+        ids = [queued.response_id for queued in self._queue if queued.item_id in unheard and queued.response_id]
+        return tuple(dict.fromkeys(ids))
 
     def clear(self, now: float) -> None:
         """Stop: what was not heard will not be."""
@@ -68,7 +78,6 @@ class Playout:
         return max(0, round((self._ends_at - now) * SAMPLE_RATE_HZ))
 
     def _forget_played(self, now: float) -> None:
-        queued = sum(samples for _, samples in self._queue)
-        heard = queued - self._unheard_samples(now)
-        while self._queue and heard >= self._queue[0][1]:
-            heard -= self._queue.popleft()[1]
+        heard = sum(queued.samples for queued in self._queue) - self._unheard_samples(now)
+        while self._queue and heard >= self._queue[0].samples:
+            heard -= self._queue.popleft().samples

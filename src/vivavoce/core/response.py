@@ -92,6 +92,7 @@ class Response:
         self.state = ResponseState.WAITING
         self.ending = Ending()
         self.input_tokens = (0, 0)  # text, audio
+        self.generated_tokens = 0  # as the generator counted them; 0: it did not
         self.items: list[MessageOutput | Entry] = []
         self._message: MessageOutput | None = None  # takes the text that is generated
         self._segmenter = Segmenter()
@@ -142,6 +143,12 @@ class Response:
         self.items.append(write_call(out, self._next_place(out), call_id, name, arguments))
         return call_id
 
+    def count_tokens(self, input_tokens: int, output_tokens: int) -> None:
+        """Take the generator's own counts in place of the estimates; 0 means that it did not count."""
+        if self.state is ResponseState.GENERATING:
+            self.input_tokens = (input_tokens or self.input_tokens[0], self.input_tokens[1])
+            self.generated_tokens = output_tokens
+
     def finish_generation(self, out: Emitter, reason: GenerationEnd) -> None:
         """The generator has ended."""
         if self.state is not ResponseState.GENERATING:
@@ -168,7 +175,7 @@ class Response:
         if not self.is_live or not 0 <= segment < len(self._speech):
             return
         speech = self._speech[segment]
-        self._announce(out, speech)
+        self._announce(out, speech).is_complete = True
         speech.is_finished = True
         self._close_spoken_messages(out)
         self._finish_when_spoken(out)
@@ -198,7 +205,7 @@ class Response:
 
     def _write_allowed(self, out: Emitter, text: str) -> None:
         if self._message is None:
-            self._message = MessageOutput(out, self._next_place(out), is_audio=self.plan.is_audio)
+            self._message = MessageOutput(out, self._next_place(out), self.plan.encoding, is_audio=self.plan.is_audio)
             self._segmenter = Segmenter()
             self.items.append(self._message)
         if not self.plan.is_audio:

@@ -11,6 +11,7 @@
 from typing import assert_never
 
 from vivavoce.core.answering import announce_response, begin_when_ready, cancel_response, create_response, fail_response
+from vivavoce.core.engine_results import send_completed
 from vivavoce.core.hearing import begin_detected_turn, commit_detected_turn, commit_silence, vad_of
 from vivavoce.core.limits import TRANSCRIPT_WAIT_S
 from vivavoce.core.planning import plan_response
@@ -75,11 +76,16 @@ def _begin_turn(state: SessionState, onset_sample: int, now: float) -> None:
 
 
 def _interrupt(state: SessionState, now: float) -> None:
-    responding = state.responding
+    active = state.responding.active
+    audible = state.playout.audible_responses(now)
     note_heard(state, now)
-    if responding.active is not None:
-        state.out.put(ClearPlayout(responding.active.id))
-        cancel_response(state, responding.active, "turn_detected")
+    for response_id in audible:
+        state.out.put(ClearPlayout(response_id))
+    if active is None:
+        return
+    if active.id not in audible:
+        state.out.put(ClearPlayout(active.id))  # the estimate may be behind what a paced track still holds
+    cancel_response(state, active, "turn_detected")
 
 
 def _await_answer(state: SessionState, committed: UtteranceCommitted, now: float) -> None:
@@ -116,6 +122,8 @@ def _refuse_answer(state: SessionState, item_id: str, fault: EngineFault) -> Non
 
 
 def _prompt_idle_user(state: SessionState, end_sample: int, now: float) -> None:
-    commit_silence(state, end_sample, now)
+    entry = commit_silence(state, end_sample)
+    if state.session.audio.input.transcription is not None:
+        send_completed(state, entry.item.id, "", entry.samples)
     plan = plan_response(state, None, tuple(state.conversation))
     create_response(state, plan, now)

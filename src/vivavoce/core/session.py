@@ -19,6 +19,7 @@ from vivavoce.core.vocabulary import (
     Close,
     Deadline,
     DeadlineReason,
+    DetectionFailed,
     Disconnected,
     Draining,
     EngineFault,
@@ -34,7 +35,7 @@ from vivavoce.protocol.ids import IdSource
 from vivavoce.protocol.server_events import ErrorEvent, SessionCreated
 from vivavoce.protocol.session import RealtimeSession
 
-SessionInput = FromClient | ClientRejected | SpeechScored | Draining | EngineResult
+SessionInput = FromClient | ClientRejected | SpeechScored | DetectionFailed | Draining | EngineResult
 
 
 class Session(Protocol):
@@ -60,7 +61,7 @@ class LocalSession:
         if isinstance(input, Disconnected):
             return self._disconnect()
         if isinstance(input, Opened):
-            return self._open(input, now)
+            return self._open(input, now) if state.lifecycle is Lifecycle.CREATED else []
         if state.lifecycle not in TAKES_INPUT or (
             isinstance(input, Draining) and state.lifecycle is Lifecycle.DRAINING
         ):
@@ -111,6 +112,8 @@ class LocalSession:
                 self._report(detail)
             case SpeechScored():
                 hearing.score_window(state, input, now)
+            case DetectionFailed():
+                hearing.fail_detection(state, input)
             case Draining() if state.lifecycle is Lifecycle.ACTIVE:
                 state.lifecycle = advance(state.lifecycle, Lifecycle.DRAINING)
             case Draining():

@@ -8,7 +8,7 @@ import enum
 
 import msgspec
 
-from vivavoce.core.requests import Word
+from vivavoce.core.conversation import Entry
 from vivavoce.core.vocabulary import EngineFault
 
 
@@ -30,8 +30,7 @@ class Transcript(msgspec.Struct):
     state: TranscriptState = TranscriptState.LISTENING
     stable: str = ""  # what the transcriber will not rewrite
     sent: str = ""  # what the client has got as deltas
-    text: str = ""
-    words: tuple[Word, ...] = ()
+    entry: Entry | None = None  # the item whose words these are, from the commit on
     fault: EngineFault | None = None
     deadline: float = 0.0  # while FINISHING: when it counts as failed
 

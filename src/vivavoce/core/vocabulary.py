@@ -59,6 +59,13 @@ class SpeechScored(msgspec.Struct, frozen=True):
     probability: float
 
 
+class DetectionFailed(msgspec.Struct, frozen=True):
+    """The detector broke; it hears nothing more until a new `detection_id`."""
+
+    detection_id: int
+    fault: EngineFault
+
+
 class TranscriptRevised(msgspec.Struct, frozen=True):
     """More of an utterance is known. `stable` only ever grows; `text` may rewrite its unstable tail."""
 
@@ -163,7 +170,7 @@ EngineResult = (
     | SynthesisFinished
     | SynthesisFailed
 )
-Input = Opened | FromClient | ClientRejected | SpeechScored | EngineResult | Draining | Disconnected
+Input = Opened | FromClient | ClientRejected | SpeechScored | DetectionFailed | EngineResult | Draining | Disconnected
 
 
 # Outputs ------------------------------------------------------------------------------------------------------

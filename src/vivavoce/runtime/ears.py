@@ -1,5 +1,6 @@
 """A session's ears: brings wire audio to 16 kHz for the detector and the transcribers, and counts windows back."""
 
+import logging
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -8,8 +9,8 @@ from vivavoce.audio.resample import StreamResampler
 from vivavoce.core.limits import WINDOW_SAMPLES
 from vivavoce.core.requests import SAMPLE_RATE_HZ, AudioEncoding
 from vivavoce.core.vocabulary import (
+    DetectionFailed,
     DetectSpeech,
-    EngineFault,
     Input,
     OpenTranscript,
     SpeechScored,
@@ -29,6 +30,9 @@ from vivavoce.engines.base import (
 from vivavoce.engines.base import (
     Final as FinalTranscript,
 )
+from vivavoce.runtime.faults import fault_of
+
+_log = logging.getLogger(__name__)
 
 G711_RATE_HZ: Final = 8_000
 _DECODERS: Final = {AudioEncoding.PCMU: decode_mulaw, AudioEncoding.PCMA: decode_alaw}
@@ -55,10 +59,26 @@ class DetectionEar:
         self._detection_id = 0
         self._scored_sample = 0
         self._stream: DetectorStream | None = None
+        self._failed_id: int | None = None  # the detection whose stream broke; its audio is dropped
         self._decoder = WireDecoder(AudioEncoding.PCM)
 
     def detect(self, speech: DetectSpeech) -> None:
-        """Feed audio; scores come back as `SpeechScored`, each with the end of its window."""
+        """Feed audio; scores come back as `SpeechScored`, each with the end of its window.
+
+        A detector that raises is closed and reported once, as `DetectionFailed`.
+        """
+        if speech.detection_id == self._failed_id:
+            return
+        try:
+            self._feed(speech)
+        except Exception as error:
+            if not isinstance(error, EngineError):
+                _log.exception("detector broke its contract")
+            self._failed_id = speech.detection_id
+            self.close()
+            self._post(DetectionFailed(speech.detection_id, fault_of(error, self._detector)))
+
+    def _feed(self, speech: DetectSpeech) -> None:
         if self._stream is None or speech.detection_id != self._detection_id:
             self.close()
             self._detection_id = speech.detection_id
@@ -73,14 +93,14 @@ class DetectionEar:
         return self._stream.pending_ms if self._stream is not None else 0.0
 
     def close(self) -> None:
-        if self._stream is not None:
-            self._stream.close()
-            self._stream = None
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.close()
 
     def _scorer(self, detection_id: int) -> Callable[[Sequence[float]], None]:
         def deliver(probabilities: Sequence[float]) -> None:
             for probability in probabilities:
-                if detection_id != self._detection_id:
+                if detection_id != self._detection_id or detection_id == self._failed_id:
                     return
                 self._scored_sample += WINDOW_SAMPLES
                 self._post(SpeechScored(detection_id, self._scored_sample, probability))
@@ -89,34 +109,72 @@ class DetectionEar:
 
 
 class TranscriptEar:
-    """The transcriber stream of one utterance."""
+    """The transcriber stream of one utterance. After its final result, its failure or `abort` nothing is delivered."""
 
     def __init__(self, transcriber: Transcriber, post: Callable[[Input], None], opened: OpenTranscript) -> None:
         self._post = post
         self._item_id = opened.item_id
+        self._transcriber = transcriber
         self._decoder = WireDecoder(opened.encoding)
-        self._stream: TranscriberStream = transcriber.open(opened.options, self._deliver)
+        self._stream: TranscriberStream | None = None
+        self.is_over = False
+        self._guard(lambda: self._open(opened))
 
     def feed(self, audio: bytes) -> None:
-        self._stream.feed(self._decoder.decode(audio))
+        if self._stream is not None:
+            self._guard(lambda: self._feed(audio))
 
     def finish(self) -> None:
-        self._stream.finish()
+        if self._stream is not None:
+            self._guard(self._stream.finish)
 
     def abort(self) -> None:
-        self._stream.abort()
+        self.is_over = True
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            stream.abort()
 
     @property
     def pending_ms(self) -> float:
         """Audio that was fed and not decoded."""
-        return self._stream.pending_ms
+        return self._stream.pending_ms if self._stream is not None else 0.0
+
+    def _open(self, opened: OpenTranscript) -> None:
+        self._stream = self._transcriber.open(opened.options, self._deliver)
+        if self.is_over:  # it failed before it was returned
+            self._stream = None
+
+    def _feed(self, audio: bytes) -> None:
+        assert self._stream is not None, "an open stream is fed"
+        self._stream.feed(self._decoder.decode(audio))
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        """Do something with the engine; what it raises becomes its failure."""
+        try:
+            work()
+        except Exception as error:
+            if not isinstance(error, EngineError):
+                _log.exception("transcriber broke its contract")
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        if self.is_over:
+            return
+        try:
+            self.abort()
+        except Exception:
+            _log.exception("transcriber could not be aborted")
+        self._post(TranscriptFailed(self._item_id, fault_of(error, self._transcriber)))
 
     def _deliver(self, result: Partial | FinalTranscript | EngineError) -> None:
-        match result:
-            case Partial(stable=stable, text=text):
-                self._post(TranscriptRevised(self._item_id, stable, text))
-            case FinalTranscript(text=text, words=words):
-                self._post(TranscriptFinalized(self._item_id, text, words))
-            case EngineError() as error:
-                fault = EngineFault(error.engine, error.code, str(error), error.is_retryable)
-                self._post(TranscriptFailed(self._item_id, fault))
+        if self.is_over:
+            return
+        if isinstance(result, Partial):
+            self._post(TranscriptRevised(self._item_id, result.stable, result.text))
+            return
+        self.is_over = True
+        self._stream = None
+        if isinstance(result, FinalTranscript):
+            self._post(TranscriptFinalized(self._item_id, result.text, result.words))
+        else:
+            self._post(TranscriptFailed(self._item_id, fault_of(result, self._transcriber)))

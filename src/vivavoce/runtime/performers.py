@@ -3,7 +3,9 @@
 Cancelling is by id, idempotent, and may come late: the core drops what no longer matters.
 """
 
+import asyncio
 from collections.abc import Callable
+from contextlib import ExitStack
 from typing import assert_never
 
 import msgspec
@@ -15,7 +17,6 @@ from vivavoce.core.vocabulary import (
     ClearPlayout,
     Close,
     DetectSpeech,
-    EngineFault,
     FeedTranscript,
     FinishTranscript,
     Generate,
@@ -45,6 +46,7 @@ from vivavoce.engines.base import (
     Transcriber,
 )
 from vivavoce.runtime.ears import DetectionEar, TranscriptEar
+from vivavoce.runtime.faults import closing, fault_of, is_cancelled
 from vivavoce.runtime.sink import Sink
 from vivavoce.runtime.speaking import ResponseVoice
 from vivavoce.runtime.tasks import Tasks
@@ -90,17 +92,15 @@ class EnginePerformer:
             case DetectSpeech():
                 self._detection.detect(output)
             case OpenTranscript() | FeedTranscript() | FinishTranscript() | AbortTranscript():
-                try:
-                    self._transcribe(output)
-                except EngineError as error:
-                    fault = EngineFault(error.engine, error.code, str(error), error.is_retryable)
-                    self._settle(TranscriptFailed(output.item_id, fault))
+                self._transcribe(output)
             case _:
                 self._answer(output)
 
     def _transcribe(self, output: TranscriptOutput) -> None:
         if isinstance(output, OpenTranscript):
-            self._transcripts[output.item_id] = TranscriptEar(self._engines.transcriber, self._settle, output)
+            opened = TranscriptEar(self._engines.transcriber, self._settle, output)
+            if not opened.is_over:
+                self._transcripts[output.item_id] = opened
             return
         ear = self._transcripts.get(output.item_id)
         if ear is None:
@@ -142,15 +142,15 @@ class EnginePerformer:
 
     def close(self) -> None:
         """Stop everything; may be called again."""
-        self._detection.close()
-        for ear in self._transcripts.values():
-            ear.abort()
-        self._transcripts.clear()
         for tasks in (*self._generations.values(), *self._speaking.values()):
             tasks.cancel()
         self._generations.clear()
         self._speaking.clear()
         self._voices.clear()
+        with ExitStack() as streams:  # each is closed, whatever another raises
+            streams.callback(self._detection.close)
+            while self._transcripts:
+                streams.callback(self._transcripts.popitem()[1].abort)
 
     def _start_generation(self, generate: Generate) -> None:
         tasks = self._generations[generate.response_id] = Tasks()
@@ -159,30 +159,36 @@ class EnginePerformer:
     async def _generate(self, generate: Generate) -> None:
         response_id = generate.response_id
         try:
-            async for event in self._engines.generator.generate(generate.request):
+            finished = await self._pass_on(generate)
+            self._post(GenerationFinished(response_id, finished.input_tokens, finished.output_tokens, finished.reason))
+        except EngineError as error:
+            self._fail_generation(response_id, error)
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            self._fail_generation(response_id, error)  # the engine's own work was cancelled
+        except Exception as error:  # the engine broke its contract; the trace is kept, the session goes on
+            self._fail_generation(response_id, error)
+            raise
+        finally:
+            self._generations.pop(response_id, None)
+
+    async def _pass_on(self, generate: Generate) -> Finished:
+        """Post what is generated; a stream that ends without `Finished` is finished too."""
+        response_id = generate.response_id
+        async with closing(self._engines.generator.generate(generate.request)) as events:
+            async for event in events:
                 match event:
                     case TextDelta(text=text):
                         self._post(TextGenerated(response_id, text))
                     case ToolCall(name=name, arguments=arguments):
                         self._post(ToolCallGenerated(response_id, name, arguments))
                     case Finished():
-                        finished = GenerationFinished(
-                            response_id, event.input_tokens, event.output_tokens, event.reason
-                        )
-                        self._post(finished)
-        except EngineError as error:
-            fault = EngineFault(error.engine, error.code, str(error), error.is_retryable)
-            self._post(GenerationFailed(response_id, fault))
-        except Exception as error:
-            self._fail_generation(response_id, error)
-            raise
-        finally:
-            self._generations.pop(response_id, None)
+                        return event
+        return Finished()
 
-    def _fail_generation(self, response_id: str, error: Exception) -> None:
-        """An engine broke its contract: the response fails, the session goes on, the trace is kept."""
-        fault = EngineFault(self._engines.generator.capabilities.name, "server_error", type(error).__name__)
-        self._post(GenerationFailed(response_id, fault))
+    def _fail_generation(self, response_id: str, error: BaseException) -> None:
+        self._post(GenerationFailed(response_id, fault_of(error, self._engines.generator)))
 
     def _speak(self, speak: Speak) -> None:
         voice = self._voices.get(speak.response_id)

@@ -152,5 +152,6 @@ class Registry:
         del self._live[hosted.id]
         if request.credential_id is not None:
             self._live_by_key[request.credential_id] -= 1
+            self._live_by_key += Counter()  # forget keys without sessions
         if not self._live:
             self._empty.set()

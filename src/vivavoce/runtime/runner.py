@@ -73,6 +73,8 @@ class Runner:
         self._post(None)
 
     def _post(self, input: Input | None) -> None:
+        if self._is_closed:
+            return
         self._waiting.append(input)
         if self._is_handling:
             return
@@ -116,7 +118,10 @@ class Runner:
             return
         self._is_closed = True
         self._waiting.clear()
-        self._performer.close()
+        try:
+            self._performer.close()
+        except Exception:
+            _log.exception("session could not stop its engines")
         self._on_closed()
 
     def _arm(self) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Awaitable, Callable
 from typing import Final
 
 from vivavoce.audio.g711 import encode_alaw, encode_mulaw
+from vivavoce.audio.pcm import SAMPLE_BYTES
 from vivavoce.audio.resample import StreamResampler
 from vivavoce.core.requests import SAMPLE_RATE_HZ, AudioEncoding, Word
 from vivavoce.core.vocabulary import (
-    EngineFault,
     Input,
     Speak,
     SpeechSynthesized,
@@ -16,6 +16,7 @@ from vivavoce.core.vocabulary import (
     SynthesisFinished,
 )
 from vivavoce.engines.base import EngineError, Synthesizer
+from vivavoce.runtime.faults import closing, fault_of, is_cancelled
 
 G711_RATE_HZ: Final = 8_000
 FIRST_PIECE_BYTES: Final = 960  # 20 ms: what the synthesizer gives first goes out at once
@@ -24,7 +25,7 @@ _ENCODERS: Final = {AudioEncoding.PCMU: encode_mulaw, AudioEncoding.PCMA: encode
 
 
 class SpeechEncoder:
-    """Turns pcm16 at 24 kHz into a wire encoding, continuously over a response."""
+    """Turns pcm16 at 24 kHz into a wire encoding, continuously over a segment."""
 
     def __init__(self, encoding: AudioEncoding) -> None:
         self._encode = _ENCODERS.get(encoding)
@@ -36,6 +37,12 @@ class SpeechEncoder:
         if self._encode is None or self._resampler is None:
             return pcm
         return self._encode(self._resampler.process(pcm))
+
+    def flush(self) -> bytes:
+        """Return what the resampler withholds; speech that follows begins afresh."""
+        if self._encode is None or self._resampler is None:
+            return b""
+        return self._encode(self._resampler.flush())
 
 
 class ResponseVoice:
@@ -65,33 +72,36 @@ class ResponseVoice:
             try:
                 await self._speak(segment)
             except EngineError as error:
-                self._fail(segment, EngineFault(error.engine, error.code, str(error), error.is_retryable))
+                self._fail(segment, error)
+                return
+            except asyncio.CancelledError as error:
+                if is_cancelled():
+                    raise
+                self._fail(segment, error)  # the engine's own work was cancelled
                 return
             except Exception as error:  # the engine broke its contract; the trace is kept, the session goes on
-                name = self._synthesizer.capabilities.name
-                self._fail(segment, EngineFault(name, "server_error", type(error).__name__))
+                self._fail(segment, error)
                 raise
             self._post(SynthesisFinished(segment.response_id, segment.segment))
 
-    def _fail(self, segment: Speak, fault: EngineFault) -> None:
+    def _fail(self, segment: Speak, error: BaseException) -> None:
+        fault = fault_of(error, self._synthesizer)
         self._post(SynthesisFailed(segment.response_id, segment.segment, fault))
 
     async def _speak(self, segment: Speak) -> None:
         pending = bytearray()
         words: list[Word] = []
-        async for chunk in self._synthesizer.synthesize(segment.speech):
-            pending += chunk.pcm
-            words += chunk.words
-            while len(pending) >= (FIRST_PIECE_BYTES if self._is_first_piece else PIECE_BYTES):
-                await self._play(segment, pending, words)
-        while pending:
-            await self._play(segment, pending, words)
+        async with closing(self._synthesizer.synthesize(segment.speech)) as chunks:
+            async for chunk in chunks:
+                pending += chunk.pcm
+                words += chunk.words
+                while len(pending) >= (FIRST_PIECE_BYTES if self._is_first_piece else PIECE_BYTES):
+                    await self._play(segment, self._encoder.encode(_next_piece(pending)), words)
+        while len(pending) >= SAMPLE_BYTES:  # half a sample at the end is none
+            await self._play(segment, self._encoder.encode(_next_piece(pending)), words)
+        await self._play(segment, self._encoder.flush(), words)
 
-    async def _play(self, segment: Speak, pending: bytearray, words: list[Word]) -> None:
-        size = min(len(pending), PIECE_BYTES)
-        piece = bytes(pending[:size])
-        del pending[:size]
-        audio = self._encoder.encode(piece)
+    async def _play(self, segment: Speak, audio: bytes, words: list[Word]) -> None:
         if not audio:
             return
         self._is_first_piece = False
@@ -99,3 +109,12 @@ class ResponseVoice:
         samples = int(len(audio) * self._encoder.samples_per_byte)
         self._post(SpeechSynthesized(segment.response_id, segment.segment, audio, samples, tuple(words)))
         words.clear()
+
+
+def _next_piece(pending: bytearray) -> bytes:
+    """Take the next piece of whole samples out of what was synthesized."""
+    size = min(len(pending), PIECE_BYTES)
+    size -= size % SAMPLE_BYTES
+    piece = bytes(pending[:size])
+    del pending[:size]
+    return piece

@@ -102,6 +102,13 @@ describe('phases', () => {
     expect(phaseOf(state)).toBe('thinking');
   });
 
+  test('a held button is hearing until it is let go, whatever the buffer does', () => {
+    const held = fold([...OPEN, { type: 'local.holding', isHeld: true }, from('input_audio_buffer.cleared')]);
+
+    expect(phaseOf(held)).toBe('hearing');
+    expect(phaseOf(reduce(held, { type: 'local.holding', isHeld: false }))).toBe('listening');
+  });
+
   test('a session that the server ended for good is an error', () => {
     const problem = { code: 'closed_4004', message: 'No such model.', isFatal: true };
 

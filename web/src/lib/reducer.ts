@@ -30,7 +30,13 @@ export type LocalEvent =
 
 export type Input = ServerEvent | LocalEvent;
 
-const QUIET: Partial<ViewState> = { isHearing: false, isAwaiting: false, isAudible: false, activeResponseId: null };
+const QUIET: Partial<ViewState> = {
+  isHearing: false,
+  isHolding: false,
+  isAwaiting: false,
+  isAudible: false,
+  activeResponseId: null,
+};
 
 // Races with the end of a response; the outcome is the one that was wanted.
 const HARMLESS_CODES = new Set(['response_cancel_not_active', 'conversation_already_has_active_response']);
@@ -67,7 +73,7 @@ function happen(state: ViewState, event: LocalEvent): ViewState {
     case 'local.cut':
       return { ...cut(state, event.itemId, event.playedMs), isAudible: false };
     case 'local.holding':
-      return { ...state, isHearing: event.isHeld, hint: null };
+      return { ...state, isHolding: event.isHeld, hint: null };
     case 'local.fresh_session':
       return settle({ ...state, ...QUIET, isVoiceFixed: false });
     case 'local.forget':

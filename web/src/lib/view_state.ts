@@ -52,6 +52,7 @@ export interface ViewState {
   readonly microphone: MicrophoneState;
   readonly isMuted: boolean;
   readonly isHearing: boolean; // the detector hears the user
+  readonly isHolding: boolean; // push to talk: the user holds the button
   readonly isAwaiting: boolean; // a turn ended and its answer has not begun
   readonly isAudible: boolean; // speech is being played
   readonly activeResponseId: string | null;
@@ -68,6 +69,7 @@ export const INITIAL_STATE: ViewState = {
   microphone: 'off',
   isMuted: false,
   isHearing: false,
+  isHolding: false,
   isAwaiting: false,
   isAudible: false,
   activeResponseId: null,
@@ -95,7 +97,7 @@ export function phaseOf(state: ViewState): Phase {
   if (state.problem?.isFatal) return 'error';
   if (state.connection === 'idle' || state.connection === 'closed') return 'idle';
   if (state.connection !== 'open') return 'connecting';
-  if (state.isHearing && !state.isMuted) return 'hearing';
+  if ((state.isHearing || state.isHolding) && !state.isMuted) return 'hearing';
   if (state.isAudible) return 'speaking';
   if (state.isAwaiting || state.activeResponseId !== null) return 'thinking';
   if (state.microphone === 'asking') return 'connecting';

@@ -39,7 +39,6 @@ export class VoiceSession {
   settings: Settings = $state.raw(readSettings());
   latencies: readonly TurnLatency[] = $state.raw([]);
   isSoundBlocked = $state(false);
-  isHolding = $state(false);
   isTalkingMuted = $state(false);
   readonly phase: Phase = $derived(phaseOf(this.state));
   readonly isRunning: boolean = $derived(this.phase !== 'idle' && this.phase !== 'error');
@@ -150,8 +149,8 @@ export class VoiceSession {
 
   /** Push to talk: the turn lasts as long as the button is held. */
   hold(isHeld: boolean): void {
-    if (isHeld === this.isHolding || !this.settings.isPushToTalk || !this.#client.isReady) return;
-    this.isHolding = isHeld;
+    if (isHeld === this.state.isHolding || !this.settings.isPushToTalk || !this.#client.isReady) return;
+    this.#dispatch({ type: 'local.holding', isHeld });
     if (isHeld) {
       this.interrupt();
       this.#client.clearInput();
@@ -159,7 +158,6 @@ export class VoiceSession {
       const now = performance.now();
       this.#timer.userEnded(now, now);
     }
-    this.#dispatch({ type: 'local.holding', isHeld });
   }
 
   /** Changes settings; what the session can take at once, it gets. A voice that is fixed needs a fresh session. */
@@ -223,7 +221,7 @@ export class VoiceSession {
     this.levels.input = this.state.isMuted ? 0 : chunk.rms;
     this.isTalkingMuted = this.state.isMuted && (chunk.rms > MUTED_SPEECH_RMS || this.isTalkingMuted);
     this.probe?.captured(chunk);
-    if (!this.settings.isPushToTalk || this.isHolding) this.#client.append(chunk.pcm);
+    if (!this.settings.isPushToTalk || this.state.isHolding) this.#client.append(chunk.pcm);
   }
 
   #microphoneLost(): void {
@@ -311,7 +309,6 @@ export class VoiceSession {
   /** A lost session says nothing more; what it had sent is not heard either. */
   #quiet(): void {
     this.#sent.restart();
-    this.isHolding = false;
     this.#speaker?.clear();
   }
 }

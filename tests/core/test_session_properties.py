@@ -1,5 +1,6 @@
 """Whole sessions under any order of inputs: the wire's invariants hold, nothing raises, the input log replays."""
 
+import base64
 import random
 from typing import Any
 
@@ -10,6 +11,8 @@ from hypothesis import strategies as st
 from vivavoce.core.requests import Word
 from vivavoce.core.session import LocalSession
 from vivavoce.core.vocabulary import (
+    DetectionFailed,
+    DetectSpeech,
     Disconnected,
     Draining,
     EngineFault,
@@ -70,6 +73,9 @@ steps = st.one_of(
     st.tuples(st.just("final"), st.sampled_from(["", "hello world"])),
     st.just(("stt_fails",)),
     st.tuples(st.just("item"), st.sampled_from(["end", "root", "missing"])),
+    st.tuples(st.just("audio_item"), st.integers(0, 4801), st.booleans()),
+    st.just(("item_of_utterance",)),
+    st.just(("detector_fails",)),
     st.tuples(st.just("truncate"), st.integers(0, 400)),
     st.tuples(st.just("delete"), st.integers(0, 5)),
     st.tuples(st.just("retrieve"), st.integers(0, 5)),
@@ -118,10 +124,29 @@ def take_client_step(driver: SessionDriver, step: Step) -> bool:  # noqa: C901, 
             driver.client({"type": "response.create", "response": response})
         case ("cancel", by_id):
             driver.client({"type": "response.cancel", **({"response_id": response_ids(driver)[-1]} if by_id else {})})
+        case ("wait", seconds):
+            driver.advance(seconds)
+        case _:
+            return take_item_step(driver, step)
+    return True
+
+
+def take_item_step(driver: SessionDriver, step: Step) -> bool:
+    match step:
         case ("item", place):
             message = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
             previous = {} if place == "end" else {"previous_item_id": "root" if place == "root" else "item_x"}
             driver.client({"type": "conversation.item.create", "item": message, **previous})
+        case ("audio_item", count, is_input):
+            part = {"type": "input_audio", "audio": base64.b64encode(bytes(count)).decode()}
+            message = {"type": "message", "id": "item_audio", "role": "user", "content": [part]}
+            if is_input:
+                driver.client({"type": "response.create", "response": {"conversation": "none", "input": [message]}})
+            else:
+                driver.client({"type": "conversation.item.create", "item": message})
+        case ("item_of_utterance",):
+            message = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "hi"}]}
+            driver.client({"type": "conversation.item.create", "item": {**message, "id": utterance_ids(driver)[-1]}})
         case ("truncate", ms):
             event = {"type": "conversation.item.truncate", "content_index": 0, "audio_end_ms": ms}
             driver.client({**event, "item_id": item_ids(driver)[-1]})
@@ -136,8 +161,6 @@ def take_client_step(driver: SessionDriver, step: Step) -> bool:  # noqa: C901, 
             call_id = next((item["call_id"] for item in calls if item["type"] == "function_call"), "call_none")
             output = {"type": "function_call_output", "call_id": call_id, "output": "{}"}
             driver.client({"type": "conversation.item.create", "item": output})
-        case ("wait", seconds):
-            driver.advance(seconds)
         case _:
             return False
     return True
@@ -190,6 +213,9 @@ def take_engine_step(driver: SessionDriver, step: Step) -> None:  # noqa: C901, 
             driver.post(TranscriptRevised(item_id, text, text + " maybe"))
         case ("final", text):
             driver.post(TranscriptFinalized(item_id, text))
+        case ("detector_fails",):
+            detections = driver.asked(DetectSpeech)
+            driver.post(DetectionFailed(detections[-1].detection_id if detections else 1, FAULT))
         case ("stt_fails",):
             driver.post(TranscriptFailed(item_id, FAULT))
         case _:
@@ -242,6 +268,10 @@ SPOKEN: tuple[Step, ...] = (
     ("hear", 4, 0.0),
     ("commit",),
     ("item", "end"),
+    ("audio_item", 4801, False),
+    ("audio_item", 4801, True),
+    ("item_of_utterance",),
+    ("detector_fails",),
     ("wait", 0.31),
     ("wait", 0.01),
     ("retrieve", 0),

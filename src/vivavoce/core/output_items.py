@@ -151,19 +151,19 @@ class MessageOutput:
             )
         )
 
-    def close(self, out: Emitter, status: ItemStatus) -> None:
-        """Send everything that ends the item."""
+    def close(self, out: Emitter, status: ItemStatus, *, is_cut: bool = False) -> None:
+        """Send everything that ends the item; `is_cut` tells that there was more to say."""
         assert self.state is Writing.OPEN, "an item is closed once"
         self.state = Writing.CLOSED
         (self._send_audio_done if self.is_audio else self._send_text_done)(out)
         self._closed_item = self._item(status, self.entry.text)
         close_item(out, self.place, self.entry, self._closed_item)
-        self._keep()
+        self._keep(is_cut)
 
-    def _keep(self) -> None:
+    def _keep(self, is_cut: bool) -> None:
         """Store the audio; what was never spoken, or cut by the client meanwhile, does not count as heard."""
         entry, conversation = self.entry, self.place.conversation
-        if entry.heard_samples is None and not all(segment.is_complete for segment in entry.segments):
+        if is_cut and self.is_audio and entry.heard_samples is None:
             entry.heard_samples = entry.samples
             entry.is_estimate = True
         if conversation is not None and conversation.get(self.place.item_id) is entry:

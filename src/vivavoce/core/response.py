@@ -17,7 +17,7 @@ from vivavoce.core.conversation import Conversation, Entry
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.heard import SpokenSegment
 from vivavoce.core.limits import CHARACTERS_PER_TOKEN
-from vivavoce.core.output_items import MessageOutput, Place, Writing, write_call
+from vivavoce.core.output_items import ItemStatus, MessageOutput, Place, Writing, write_call
 from vivavoce.core.requests import AudioEncoding, FunctionSpec, GenerationEnd, SpeechRequest, Word
 from vivavoce.core.segments import Segmenter
 from vivavoce.core.vocabulary import CancelGeneration, CancelSpeaking, EngineFault, Speak
@@ -38,6 +38,7 @@ class ResponseState(enum.Enum):
 
 
 LIVE: Final = frozenset({ResponseState.WAITING, ResponseState.GENERATING, ResponseState.SPEAKING})
+_CUTS: Final = frozenset({ResponseState.CANCELLED, ResponseState.FAILED})  # there was more to say
 _ENDS: Final = frozenset(ResponseState) - LIVE
 TRANSITIONS: Final[dict[ResponseState, frozenset[ResponseState]]] = {
     ResponseState.WAITING: frozenset({ResponseState.GENERATING}) | _ENDS,
@@ -257,7 +258,8 @@ class Response:
             out.put(CancelSpeaking(self.id))
         for item in self.items:
             if isinstance(item, MessageOutput) and item.state is Writing.OPEN:
-                item.close(out, "completed" if state is ResponseState.COMPLETED else "incomplete")
+                status: ItemStatus = "completed" if state is ResponseState.COMPLETED else "incomplete"
+                item.close(out, status, is_cut=state in _CUTS)
         self._go(state)
 
     def _next_place(self, out: Emitter) -> Place:

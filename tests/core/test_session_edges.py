@@ -102,6 +102,16 @@ def test_an_interruption_while_speech_is_being_made_counts_only_the_words_that_w
     assert context(driver) == (ContextMessage("assistant", "One two", is_cut=True),)
 
 
+def test_an_answer_that_is_cancelled_between_two_sentences_counts_as_cut() -> None:
+    driver = SessionDriver()
+    response_id = begun(driver, 24_000, text="One two three four. And five six seven. ")
+    driver.post(SynthesisFinished(response_id, 0))
+
+    driver.client({"type": "response.cancel"})
+
+    assert context(driver) == (ContextMessage("assistant", "One two three four.", is_cut=True),)
+
+
 def test_without_word_times_half_made_speech_is_not_taken_for_all_its_words() -> None:
     driver = SessionDriver()
     begun(driver, 12_000)

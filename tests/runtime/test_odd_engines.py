@@ -26,6 +26,7 @@ from vivavoce.runtime.runner import Runner
 from vivavoce.runtime.sink import SessionRequest
 from vivavoce.testing.conformance import OrderChecker, check_types
 from vivavoce.testing.driver import plain_session
+from vivavoce.testing.pacer import pace
 from vivavoce.testing.virtual import run_virtual
 from vivavoce.transports.loopback import LoopbackClient
 
@@ -121,22 +122,26 @@ class OddDetector(Odd):
 
     def __init__(self, error: Exception | None) -> None:
         self._error = error
-        self._deliver: Callable[[Sequence[float]], None] = lambda probabilities: None
 
-    def open(self, deliver: Callable[[Sequence[float]], None]) -> "OddDetector":
+    def open(self, deliver: Callable[[Sequence[float]], None]) -> "OddDetectorStream":
+        return OddDetectorStream(self._error, deliver)
+
+
+class OddDetectorStream:
+    """One stream; hears speech in everything."""
+
+    pending_ms = 0.0
+
+    def __init__(self, error: Exception | None, deliver: Callable[[Sequence[float]], None]) -> None:
+        self._error = error
         self._deliver = deliver
-        return self
-
-    @property
-    def pending_ms(self) -> float:
-        return 0.0
 
     def feed(self, pcm: bytes) -> None:
         if self._error is not None:
             raise self._error
         self._deliver([1.0] * (len(pcm) // 1024))
 
-    async def close(self) -> None:  # type: ignore[override]  # the engine is its own stream, closed without waiting
+    def close(self) -> None:
         """Nothing to release."""
 
 
@@ -172,6 +177,15 @@ class Talk:
 
     def leave(self) -> None:
         self._client.close()
+
+
+async def one_second() -> None:
+    """Let a second of virtual time pass."""
+
+    async def nothing(chunk: bytes) -> None:
+        """Send nothing."""
+
+    await pace([b""] * 50, 20, nothing)
 
 
 def talked(work: Callable[[Talk], Awaitable[None]], **engines: Any) -> Registry:
@@ -390,10 +404,10 @@ def test_a_disconnected_session_leaves_no_task_and_no_stream() -> None:
         client = LoopbackClient(registry, SessionRequest("req_1"))
         client.send({"type": "response.create"})
         await client.next_event()
-        await asyncio.sleep(1.0)  # virtual time
+        await one_second()
 
         client.close()
-        await asyncio.sleep(1.0)
+        await one_second()
 
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert generator.is_closed
@@ -414,10 +428,12 @@ def test_sixty_turns_leave_nothing_in_the_performer() -> None:
         (hosted,) = registry._live.values()
         await main(talk)
         performer: EnginePerformer = hosted.performer
-        await asyncio.sleep(1.0)  # virtual time
+        await one_second()
 
-        kept = [performer._transcripts, performer._generations, performer._voices, performer._speaking]
-        assert [len(one) for one in kept] == [0, 0, 0, 0]
+        assert not performer._transcripts
+        assert not performer._generations
+        assert not performer._voices
+        assert not performer._speaking
         talk.leave()
 
     run_virtual(whole())

@@ -680,6 +680,17 @@ def test_the_session_ends_at_its_lifetime() -> None:
     assert after == []
 
 
+def test_a_response_that_runs_at_the_end_of_the_session_is_closed_first() -> None:
+    driver = SessionDriver(LocalSession(plain_session(), CountingIds(), lifetime_s=60))
+    driver.advance(59)
+    driver.client({"type": "response.create"})
+
+    events = driver.advance(1)
+
+    assert driver.types(events) == ["response.done", "error"]
+    assert [str(v) for v in driver.checker.finish()] == []
+
+
 def test_a_session_without_a_lifetime_never_expires() -> None:
     driver = SessionDriver(LocalSession(plain_session(), CountingIds(), lifetime_s=0))
 

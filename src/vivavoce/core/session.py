@@ -5,6 +5,7 @@ from typing import Protocol
 import msgspec
 
 from vivavoce.core import engine_results, hearing
+from vivavoce.core.answering import cancel_response
 from vivavoce.core.client_commands import handle_client_event
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.lifecycle import TAKES_INPUT, Lifecycle, advance
@@ -142,6 +143,8 @@ class LocalSession:
     def _expire(self) -> list[Output]:
         state = self._state
         detail = session_expired(round(self._lifetime_s / 60)).detail
+        for response in list(state.responding.live.values()):
+            cancel_response(state, response, "turn_detected")  # of the API's two reasons the one that is the server's
         self._stop_engines()
         self._report(detail)
         state.out.put(Close(1001, detail.message))

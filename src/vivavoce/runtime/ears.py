@@ -31,6 +31,7 @@ from vivavoce.engines.base import (
     Final as FinalTranscript,
 )
 from vivavoce.runtime.faults import fault_of
+from vivavoce.runtime.slices import Slices
 
 _log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class WireDecoder:
         self._decode = _DECODERS.get(encoding)
         rate_hz = G711_RATE_HZ if self._decode else SAMPLE_RATE_HZ
         self._resampler = StreamResampler(rate_hz, DETECTOR_RATE_HZ)
+        self.bytes_per_ms = rate_hz / 1000 * (1 if self._decode else 2)
 
     def decode(self, audio: bytes) -> bytes:
         return self._resampler.process(self._decode(audio) if self._decode else audio)
@@ -61,6 +63,7 @@ class DetectionEar:
         self._stream: DetectorStream | None = None
         self._failed_id: int | None = None  # the detection whose stream broke; its audio is dropped
         self._decoder = WireDecoder(AudioEncoding.PCM)
+        self._slices = Slices(self._feed)
 
     def detect(self, speech: DetectSpeech) -> None:
         """Feed audio; scores come back as `SpeechScored`, each with the end of its window.
@@ -69,30 +72,41 @@ class DetectionEar:
         """
         if speech.detection_id == self._failed_id:
             return
+        if self._stream is None or speech.detection_id != self._detection_id:
+            self._guard(lambda: self._open(speech))
+        self._slices.put(speech.audio)
+
+    def _open(self, speech: DetectSpeech) -> None:
+        self.close()
+        self._detection_id = speech.detection_id
+        self._scored_sample = speech.start_sample
+        self._decoder = WireDecoder(speech.encoding)
+        self._stream = self._detector.open(self._scorer(speech.detection_id))
+
+    def _feed(self, audio: bytes) -> None:
+        stream = self._stream
+        if stream is not None:
+            self._guard(lambda: stream.feed(self._decoder.decode(audio)))
+
+    def _guard(self, work: Callable[[], None]) -> None:
+        """Do something with the detector; what it raises ends the detection."""
         try:
-            self._feed(speech)
+            work()
         except Exception as error:
             if not isinstance(error, EngineError):
                 _log.exception("detector broke its contract")
-            self._failed_id = speech.detection_id
+            self._failed_id = self._detection_id
             self.close()
-            self._post(DetectionFailed(speech.detection_id, fault_of(error, self._detector)))
-
-    def _feed(self, speech: DetectSpeech) -> None:
-        if self._stream is None or speech.detection_id != self._detection_id:
-            self.close()
-            self._detection_id = speech.detection_id
-            self._scored_sample = speech.start_sample
-            self._decoder = WireDecoder(speech.encoding)
-            self._stream = self._detector.open(self._scorer(speech.detection_id))
-        self._stream.feed(self._decoder.decode(speech.audio))
+            self._post(DetectionFailed(self._detection_id, fault_of(error, self._detector)))
 
     @property
     def pending_ms(self) -> float:
         """Audio that was fed and not scored."""
-        return self._stream.pending_ms if self._stream is not None else 0.0
+        waiting_ms = self._slices.waiting_bytes / self._decoder.bytes_per_ms
+        return waiting_ms + (self._stream.pending_ms if self._stream is not None else 0.0)
 
     def close(self) -> None:
+        self._slices.clear()
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.close()
@@ -117,19 +131,20 @@ class TranscriptEar:
         self._transcriber = transcriber
         self._decoder = WireDecoder(opened.encoding)
         self._stream: TranscriberStream | None = None
+        self._slices = Slices(self._feed)
         self.is_over = False
         self._guard(lambda: self._open(opened))
 
     def feed(self, audio: bytes) -> None:
         if self._stream is not None:
-            self._guard(lambda: self._feed(audio))
+            self._slices.put(audio)
 
     def finish(self) -> None:
-        if self._stream is not None:
-            self._guard(self._stream.finish)
+        self._slices.then(self._finish)
 
     def abort(self) -> None:
         self.is_over = True
+        self._slices.clear()
         stream, self._stream = self._stream, None
         if stream is not None:
             stream.abort()
@@ -137,7 +152,8 @@ class TranscriptEar:
     @property
     def pending_ms(self) -> float:
         """Audio that was fed and not decoded."""
-        return self._stream.pending_ms if self._stream is not None else 0.0
+        waiting_ms = self._slices.waiting_bytes / self._decoder.bytes_per_ms
+        return waiting_ms + (self._stream.pending_ms if self._stream is not None else 0.0)
 
     def _open(self, opened: OpenTranscript) -> None:
         self._stream = self._transcriber.open(opened.options, self._deliver)
@@ -145,8 +161,13 @@ class TranscriptEar:
             self._stream = None
 
     def _feed(self, audio: bytes) -> None:
-        assert self._stream is not None, "an open stream is fed"
-        self._stream.feed(self._decoder.decode(audio))
+        stream = self._stream
+        if stream is not None:
+            self._guard(lambda: stream.feed(self._decoder.decode(audio)))
+
+    def _finish(self) -> None:
+        if self._stream is not None:
+            self._guard(self._stream.finish)
 
     def _guard(self, work: Callable[[], None]) -> None:
         """Do something with the engine; what it raises becomes its failure."""

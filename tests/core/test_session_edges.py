@@ -252,7 +252,7 @@ def test_the_output_of_a_call_that_was_deleted_is_left_out_of_the_context() -> N
 
 
 def audio_entry(item_id: str, audio: bytes) -> Entry:
-    return Entry(item=Message(id=item_id, role="assistant", content=(OutputAudio(transcript=""),)), audio=audio)
+    return Entry(item=Message(id=item_id, role="assistant", content=(OutputAudio(transcript=""),)), pieces=(audio,))
 
 
 def test_keeping_the_same_audio_again_is_not_counted_twice() -> None:

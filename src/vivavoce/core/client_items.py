@@ -69,8 +69,9 @@ def retrieve_item(state: SessionState, item_id: str) -> None:
     if entry is None:
         raise item_missing_on_retrieve(item_id)
     item = entry.item
-    if isinstance(item, Message) and 0 < len(entry.audio) <= MAX_RETRIEVED_AUDIO_BYTES:
-        content = tuple(_with_audio(part, entry.audio) for part in item.content)
+    if isinstance(item, Message) and 0 < entry.audio_bytes <= MAX_RETRIEVED_AUDIO_BYTES:
+        audio = entry.audio
+        content = tuple(_with_audio(part, audio) for part in item.content)
         item = msgspec.structs.replace(item, content=content)
     state.out.send(ConversationItemRetrieved(event_id=state.out.event_id(), item=item))
 
@@ -136,7 +137,7 @@ def context_entries(state: SessionState, given: Sequence[Item | ItemReference]) 
 def transcribe_input(state: SessionState, entries: Sequence[Entry], now: float) -> None:
     """Find out the words of items that came with audio only."""
     for entry in entries:
-        if entry.wants_transcript and entry.audio and state.transcripts.get(entry.item.id) is None:
+        if entry.wants_transcript and entry.pieces and state.transcripts.get(entry.item.id) is None:
             hearing.transcribe_audio(state, entry, now)
 
 
@@ -170,7 +171,7 @@ def _message_entry(state: SessionState, message: Message) -> Entry:
     return Entry(
         item=stored,
         text=item_text(stored),
-        audio=audio,
+        pieces=(audio,) if audio else (),
         encoding=encoding,
         samples=samples_in(len(audio), encoding),
         wants_transcript=any(part.transcript is None for part in parts),

@@ -22,11 +22,14 @@ def context_items(entries: Iterable[Entry]) -> tuple[ContextItem, ...]:
 
     Open calls get a placeholder; the output of a call that was deleted is left out.
     """
-    items = [item for entry in entries for item in _context_item(entry)]
-    called = {item.call_id for item in items if isinstance(item, ContextToolCall)}
-    items = [item for item in items if not isinstance(item, ContextToolOutput) or item.call_id in called]
-    answered = {item.call_id for item in items if isinstance(item, ContextToolOutput)}
-    return tuple(_with_placeholders(items, answered))
+    items = [item for entry in entries if (item := _context_item(entry)) is not None]
+    outputs = [item for item in items if type(item) is ContextToolOutput]
+    calls = [item for item in items if type(item) is ContextToolCall]
+    if not outputs and not calls:
+        return tuple(items)
+    called = {call.call_id for call in calls}
+    answered = {output.call_id for output in outputs}
+    return tuple(_paired(items, called, answered))
 
 
 def item_text(item: Item) -> str:
@@ -43,41 +46,40 @@ def text_tokens(characters: int) -> int:
 
 def audio_tokens(entries: Iterable[Entry]) -> int:
     """Return the audio tokens of the user audio in a context, at the hosted rate of one per 100 ms."""
-    samples = sum(entry.samples for entry in entries if isinstance(entry.item, Message) and entry.item.role == "user")
+    samples = sum([entry.samples for entry in entries if not entry.is_spoken])
     return -(-samples // (SAMPLES_PER_MS * MS_PER_INPUT_AUDIO_TOKEN))
 
 
 def context_characters(items: Iterable[ContextItem]) -> int:
     """Return the characters a context holds."""
-    total = 0
+    return sum([_characters(item) for item in items])
+
+
+def _characters(item: ContextItem) -> int:
+    if type(item) is ContextMessage:
+        return len(item.text)
+    if isinstance(item, ContextToolCall):
+        return len(item.name) + len(item.arguments)
+    return len(item.output or "") if isinstance(item, ContextToolOutput) else 0
+
+
+def _context_item(entry: Entry) -> ContextItem | None:
+    item = entry.item
+    if type(item) is Message:  # a conversation may have thousands: this is the fast way to ask
+        if item.role == "assistant":
+            return ContextMessage("assistant", entry.heard_text(), entry.heard_samples is not None)
+        return ContextMessage(item.role, entry.text)
+    if isinstance(item, FunctionCall):
+        return ContextToolCall(item.call_id, item.name, item.arguments)
+    if isinstance(item, FunctionCallOutput):
+        return ContextToolOutput(item.call_id, item.output)
+    return None
+
+
+def _paired(items: list[ContextItem], called: set[str], answered: set[str]) -> Iterator[ContextItem]:
     for item in items:
-        match item:
-            case ContextMessage():
-                total += len(item.text)
-            case ContextToolCall():
-                total += len(item.name) + len(item.arguments)
-            case ContextToolOutput():
-                total += len(item.output or "")
-    return total
-
-
-def _context_item(entry: Entry) -> Iterator[ContextItem]:
-    match entry.item:
-        case Message(role="assistant"):
-            text = entry.heard_text()
-            yield ContextMessage("assistant", text, is_cut=entry.heard_samples is not None)
-        case Message(role=role):
-            yield ContextMessage(role, entry.text)
-        case FunctionCall() as call:
-            yield ContextToolCall(call.call_id, call.name, call.arguments)
-        case FunctionCallOutput() as output:
-            yield ContextToolOutput(output.call_id, output.output)
-        case _:
-            pass
-
-
-def _with_placeholders(items: list[ContextItem], answered: set[str]) -> Iterator[ContextItem]:
-    for item in items:
+        if isinstance(item, ContextToolOutput) and item.call_id not in called:
+            continue
         yield item
         if isinstance(item, ContextToolCall) and item.call_id not in answered:
             yield ContextToolOutput(item.call_id, None)

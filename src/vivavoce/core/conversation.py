@@ -28,7 +28,7 @@ class Entry(msgspec.Struct):
 
     item: Item
     text: str = ""
-    audio: bytes = b""
+    pieces: tuple[bytes, ...] = ()  # of its audio, in the encoding; joined only when the audio is asked for
     encoding: AudioEncoding = AudioEncoding.PCM
     samples: int = 0  # of audio that was committed or sent, on the 24 kHz clock
     segments: list[SpokenSegment] = []
@@ -37,6 +37,16 @@ class Entry(msgspec.Struct):
     is_in_progress: bool = False
     is_spoken: bool = False  # an assistant message that is given as audio
     wants_transcript: bool = False  # the client's audio came without words
+
+    @property
+    def audio_bytes(self) -> int:
+        """How many bytes of audio are kept."""
+        return sum(map(len, self.pieces))
+
+    @property
+    def audio(self) -> bytes:
+        """The audio that is kept."""
+        return b"".join(self.pieces)
 
     def heard_text(self) -> str:
         """Return what the listener heard of an assistant message."""
@@ -59,7 +69,7 @@ class Conversation:
         return len(self._order)
 
     def __iter__(self) -> Iterator[Entry]:
-        return (self._entries[item_id] for item_id in self._order)
+        return map(self._entries.__getitem__, self._order)
 
     @property
     def last_id(self) -> str | None:
@@ -84,7 +94,7 @@ class Conversation:
         previous_id = self.last_id
         self._order.append(entry.item.id)
         self._entries[entry.item.id] = entry
-        self._audio_bytes += len(entry.audio)
+        self._audio_bytes += entry.audio_bytes
         self._note_audio(entry)
         return previous_id
 
@@ -106,13 +116,14 @@ class Conversation:
         """Remove an item and return its entry."""
         entry = self._entries.pop(item_id)
         self._order.remove(item_id)
-        self._audio_bytes -= len(entry.audio)
+        self._audio_bytes -= entry.audio_bytes
         return entry
 
-    def keep_audio(self, entry: Entry, audio: bytes) -> None:
+    def keep_audio(self, entry: Entry, *pieces: bytes) -> None:
         """Give an entry its audio; above the bound the oldest items lose theirs."""
-        self._audio_bytes += len(audio) - len(entry.audio)
-        entry.audio = audio
+        self._audio_bytes -= entry.audio_bytes
+        entry.pieces = pieces
+        self._audio_bytes += entry.audio_bytes
         self._note_audio(entry)
 
     def cut(self, entry: Entry) -> None:
@@ -126,13 +137,13 @@ class Conversation:
         return next(index for index in range(len(self._order) - 1, -1, -1) if self._order[index] == item_id)
 
     def _note_audio(self, entry: Entry) -> None:
-        if entry.audio:
+        if entry.pieces:
             self._audio_ids.append(entry.item.id)
         while self._audio_bytes > MAX_ITEM_AUDIO_BYTES:
             oldest = self._entries.get(self._audio_ids.popleft())
             if oldest is not None:
-                self._audio_bytes -= len(oldest.audio)
-                oldest.audio = b""
+                self._audio_bytes -= oldest.audio_bytes
+                oldest.pieces = ()
 
     def _check_room(self, item_id: str) -> None:
         if item_id in self._entries:

@@ -143,8 +143,7 @@ def commit_silence(state: SessionState, end_sample: int) -> Entry:
             item_id=item_id,
         )
     )
-    audio = listening.buffer.take(start_sample, end_sample)
-    return _add_user_audio(state, item_id, audio)
+    return _add_user_audio(state, item_id, listening.buffer.pieces(start_sample, end_sample))
 
 
 def abandon_utterance(state: SessionState) -> None:
@@ -220,29 +219,30 @@ def _commit(state: SessionState, end_sample: int, now: float, *, wants_answer: b
     listening = state.listening
     utterance = _utterance(state)
     _feed_utterance(state, end_sample)
-    audio = listening.buffer.take(utterance.start_sample, end_sample)
-    _retry_transcript(state, utterance.item_id, audio)
+    pieces = listening.buffer.pieces(utterance.start_sample, end_sample)
+    _retry_transcript(state, utterance.item_id, pieces)
     listening.buffer.discard_before(end_sample)
     listening.utterance = None
-    entry = _add_user_audio(state, utterance.item_id, audio)
+    entry = _add_user_audio(state, utterance.item_id, pieces)
     state.facts.append(UtteranceCommitted(utterance.item_id, wants_answer))
     _finish_transcript(state, entry, now)
 
 
-def _retry_transcript(state: SessionState, item_id: str, audio: bytes) -> None:
+def _retry_transcript(state: SessionState, item_id: str, pieces: tuple[bytes, ...]) -> None:
     """Give the transcriber the whole utterance again if it failed while the user spoke."""
     transcript = state.transcripts.get(item_id)
     if transcript is not None and transcript.fault is not None:
         transcript.fault = None
         options = _transcript_options(state, transcript)
         state.out.put(OpenTranscript(item_id, state.listening.buffer.encoding, options))
-        state.out.put(FeedTranscript(item_id, audio))
+        state.out.put(FeedTranscript(item_id, b"".join(pieces)))
 
 
-def _add_user_audio(state: SessionState, item_id: str, audio: bytes) -> Entry:
+def _add_user_audio(state: SessionState, item_id: str, pieces: tuple[bytes, ...]) -> Entry:
     out, encoding = state.out, state.listening.buffer.encoding
     item = Message(id=item_id, role="user", status="completed", content=(InputAudio(transcript=None),))
-    entry = Entry(item=item, audio=audio, encoding=encoding, samples=samples_in(len(audio), encoding))
+    entry = Entry(item=item, pieces=pieces, encoding=encoding)
+    entry.samples = samples_in(entry.audio_bytes, encoding)
     previous_id = state.conversation.last_id
     out.send(InputAudioBufferCommitted(event_id=out.event_id(), previous_item_id=previous_id, item_id=item_id))
     state.conversation.append(entry)

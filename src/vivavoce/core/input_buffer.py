@@ -5,6 +5,7 @@ do not reset them. Audio stays in its wire encoding.
 """
 
 import enum
+from collections import deque
 from typing import Final
 
 from vivavoce.core.limits import MAX_BUFFER_MS, SAMPLES_PER_MS
@@ -21,6 +22,9 @@ class Buffer(enum.Enum):
 
 # encoding -> (bytes of one wire sample, session samples of one wire sample)
 _WIRE_SAMPLE: Final = {AudioEncoding.PCM: (2, 1), AudioEncoding.PCMU: (1, 3), AudioEncoding.PCMA: (1, 3)}
+
+
+MIN_PIECE_BYTES: Final = 960  # smaller appends are joined, so that their number costs no memory
 
 
 def samples_in(byte_count: int, encoding: AudioEncoding) -> int:
@@ -42,21 +46,23 @@ def whole_samples(audio: bytes, encoding: AudioEncoding) -> bytes:
 
 
 class InputBuffer:
-    """Uncommitted audio between `start_sample` and `end_sample`."""
+    """Uncommitted audio between `start_sample` and `end_sample`, kept as it came, so that a commit copies nothing."""
 
     def __init__(self) -> None:
         self.encoding = AudioEncoding.PCM
         self.start_sample = 0  # of the first byte kept
-        self._data = bytearray()
+        self._pieces: deque[bytes] = deque()
+        self._skipped_bytes = 0  # of the first piece: discarded, not copied
+        self._kept_bytes = 0
         self._carry = b""  # an odd byte of a pcm append waits for the next one
 
     @property
     def state(self) -> Buffer:
-        return Buffer.FILLING if self._data or self._carry else Buffer.EMPTY
+        return Buffer.FILLING if self._kept_bytes or self._carry else Buffer.EMPTY
 
     @property
     def end_sample(self) -> int:
-        return self.start_sample + samples_in(len(self._data), self.encoding)
+        return self.start_sample + samples_in(self._kept_bytes, self.encoding)
 
     @property
     def duration_ms(self) -> float:
@@ -68,33 +74,49 @@ class InputBuffer:
         Raises:
             ClientError: `input_audio_buffer_full` above 15 minutes; nothing was added.
         """
-        width = _WIRE_SAMPLE[self.encoding][0]
         whole = self._carry + audio if self._carry else audio
-        cut = len(whole) - len(whole) % width
-        added = whole if cut == len(whole) else whole[:cut]
-        if self.duration_ms + samples_in(cut, self.encoding) / SAMPLES_PER_MS > MAX_BUFFER_MS:
+        added = whole_samples(whole, self.encoding)
+        if self.duration_ms + samples_in(len(added), self.encoding) / SAMPLES_PER_MS > MAX_BUFFER_MS:
             raise buffer_full(MAX_BUFFER_MS)
-        self._carry = whole[cut:]
-        self._data += added
+        self._carry = whole[len(added) :]
+        self._kept_bytes += len(added)
+        if self._pieces and len(self._pieces[-1]) < MIN_PIECE_BYTES:
+            self._pieces[-1] += added
+        elif added:
+            self._pieces.append(added)
         return added
 
     def take(self, from_sample: int, to_sample: int) -> bytes:
-        """Return a copy of the audio between two positions, clamped to what is kept."""
+        """Return the audio between two positions, clamped to what is kept."""
+        return b"".join(self.pieces(from_sample, to_sample))
+
+    def pieces(self, from_sample: int, to_sample: int) -> tuple[bytes, ...]:
+        """Return the same audio in the pieces that it is kept in."""
         first = bytes_in(max(0, from_sample - self.start_sample), self.encoding)
         last = bytes_in(max(0, to_sample - self.start_sample), self.encoding)
-        return bytes(self._data[first:last])
+        found: list[bytes] = []
+        end = self._kept_bytes
+        for piece in reversed(self._pieces):  # what is wanted lies near the end
+            begin = end - len(piece)
+            if end > first and begin < last:
+                found.append(piece[max(first - begin, 0) : last - begin])
+            if begin <= first:
+                break
+            end = begin
+        return tuple(reversed(found))
 
     def discard_before(self, sample: int) -> None:
         """Forget audio before a position."""
-        width, per_wire_sample = _WIRE_SAMPLE[self.encoding]
-        count = min(max(0, (sample - self.start_sample) // per_wire_sample), len(self._data) // width)
-        del self._data[: count * width]
-        self.start_sample += count * per_wire_sample
+        count = min(bytes_in(max(0, sample - self.start_sample), self.encoding), self._kept_bytes)
+        self.start_sample += samples_in(count, self.encoding)
+        self._kept_bytes -= count
+        self._skipped_bytes += count
+        while self._pieces and self._skipped_bytes >= len(self._pieces[0]):
+            self._skipped_bytes -= len(self._pieces.popleft())
 
     def clear(self) -> None:
         """Forget all audio; the clock stays."""
-        self.start_sample = self.end_sample
-        self._data.clear()
+        self.discard_before(self.end_sample)
         self._carry = b""
 
     def use_encoding(self, encoding: AudioEncoding) -> None:

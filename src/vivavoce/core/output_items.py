@@ -91,7 +91,7 @@ class MessageOutput:
         self.state = Writing.OPEN
         self.entry = Entry(item=self._item("in_progress"), encoding=encoding, is_in_progress=True, is_spoken=is_audio)
         self._closed_item: Item | None = None  # as the response reports it, whatever is cut from the entry
-        self._audio = bytearray()
+        self._audio: list[bytes] = []
         open_item(out, place, self.entry)
         out.send(
             ResponseContentPartAdded(
@@ -134,7 +134,7 @@ class MessageOutput:
 
     def play(self, out: Emitter, segment: SpokenSegment, audio: bytes, samples: int, words: tuple[Word, ...]) -> None:
         """Let the listener hear more of a segment."""
-        self._audio += audio
+        self._audio.append(audio)
         self.entry.samples += samples
         segment.end_sample = self.entry.samples
         segment.words.extend(words)
@@ -167,7 +167,7 @@ class MessageOutput:
             entry.heard_samples = entry.samples
             entry.is_estimate = True
         if conversation is not None and conversation.get(self.place.item_id) is entry:
-            conversation.keep_audio(entry, bytes(self._audio))
+            conversation.keep_audio(entry, *self._audio)
             if entry.heard_samples is not None and not entry.is_estimate:
                 conversation.cut(entry)
 

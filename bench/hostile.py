@@ -11,12 +11,13 @@ import msgspec
 
 from bench.checked_client import CheckedClient, Json, checked_client
 from bench.figures import Figure
-from bench.hostile_kinds import EXISTING_ITEM, KINDS, HostileMessage, hostile_messages
+from bench.hostile_kinds import EXISTING_ITEM
+from bench.hostile_messages import KINDS, HostileMessage, hostile_messages
 from bench.resources import pss_mb
 from bench.server import RunningServer, running_server
 from bench.speech import utterances
 
-WARM_UP: Final = 1_000  # messages before memory is measured: buffers grow to their size
+WARM_UP: Final = 2_000  # messages before memory is measured: buffers and the parsing threads grow to their size
 MESSAGES: Final = 10_000
 IN_FLIGHT: Final = 100
 SEED: Final = 7

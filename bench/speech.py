@@ -18,6 +18,7 @@ from vivavoce.wiring import build_engines
 RATE_HZ: Final = 24_000
 FRAME_SAMPLES: Final = 120  # 5 ms, the grain in which the end of speech is found
 SILENCE_BELOW_PEAK_DB: Final = 40.0
+SOUND_ABOVE_FLOOR_DB: Final = 12.0  # above the room that a recording was made in
 HUMAN_SPEECH: Final = Path("/usr/share/pocketsphinx/test/data")
 
 SENTENCES: Final = (
@@ -89,7 +90,7 @@ def _utterance(name: str, pcm: bytes) -> Utterance:
 
 
 def onset_s(pcm: bytes) -> float:
-    """Return where the first 5 ms frame within 40 dB of the loudest one begins."""
+    """Return where the first 5 ms frame with sound begins."""
     return float(_loud_frames(pcm)[0] * FRAME_SAMPLES / RATE_HZ)
 
 
@@ -99,7 +100,10 @@ def _end_of_sound_s(pcm: bytes) -> float:
 
 
 def _loud_frames(pcm: bytes) -> "np.ndarray[tuple[int], np.dtype[np.intp]]":
+    """Return the frames within 40 dB of the loudest that stand 12 dB above the quietest tenth of the recording."""
     samples = to_float(pcm)
     frames = samples[: len(samples) // FRAME_SAMPLES * FRAME_SAMPLES].reshape(-1, FRAME_SAMPLES)
-    levels = np.sqrt(np.mean(frames**2, axis=1))
-    return np.flatnonzero(levels > levels.max() * 10 ** (-SILENCE_BELOW_PEAK_DB / 20))
+    levels_db = 10 * np.log10(np.mean(frames**2, axis=1) + 1e-12)
+    floor_db = float(np.percentile(levels_db, 10))
+    sound_db = max(float(levels_db.max()) - SILENCE_BELOW_PEAK_DB, floor_db + SOUND_ABOVE_FLOOR_DB)
+    return np.flatnonzero(levels_db > min(sound_db, float(levels_db.max()) - SOUND_ABOVE_FLOOR_DB))

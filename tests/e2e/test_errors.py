@@ -5,12 +5,7 @@ import asyncio
 import pytest
 
 from bench.checked_client import Json
-from bench.hostile import prepare, provoke
-from bench.hostile_kinds import KINDS, hostile_messages
-from tests.e2e.conftest import Say
-from tests.e2e.talking import SCRIPTED, SILENCE, said, scripted, talking
-
-MESSAGES = 600
+from tests.e2e.talking import SCRIPTED, scripted, talking
 
 MISTAKES: dict[str, tuple[Json, str, str | None]] = {
     "an unknown event": ({"type": "response.creat"}, "invalid_value", "type"),
@@ -78,28 +73,3 @@ def test_a_second_response_is_refused_while_one_is_active(server: str) -> None:
         assert answer.status == "cancelled"
 
     asyncio.run(conversation())
-
-
-@pytest.mark.slow
-def test_each_hostile_message_gets_one_error_and_the_session_still_answers_speech(server: str, say: Say) -> None:
-    question = say("What is twelve times seven?")
-
-    async def conversation() -> None:
-        async with talking(server) as client:
-            await prepare(client)
-            wrong = await provoke(client, hostile_messages(MESSAGES, seed=11))
-            since = client.here
-            await client.append(question + SILENCE)
-            answer = await client.answer(since)
-
-        assert [str(mismatch) for mismatch in wrong] == []
-        assert "eighty four" in said(answer.text)
-
-    asyncio.run(conversation())
-
-
-def test_there_are_hostile_messages_of_thirty_kinds_and_more() -> None:
-    drawn = {message.kind.name for message in hostile_messages(MESSAGES, seed=11)}
-
-    assert drawn == {kind.name for kind in KINDS}
-    assert len(drawn) >= 30

@@ -119,7 +119,7 @@ def test_an_update_with_one_bad_field_changes_nothing(server: str) -> None:
 
 @pytest.mark.slow
 def test_voices_sound_different_and_each_can_be_understood(server: str) -> None:
-    questions = ("What is twelve times seven?", "Tell me a story.", "Tell me a joke.", "Tell me a fact.")
+    questions = ("Tell me a story.", "Tell me a fact.")
 
     async def conversation() -> None:
         brightness: set[int] = set()

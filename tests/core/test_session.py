@@ -709,6 +709,17 @@ def test_draining_waits_for_the_answer_that_is_being_given() -> None:
     assert [close.code for close in driver.asked(Close)] == [1012]
 
 
+def test_an_answer_that_outlasts_the_drain_is_cancelled() -> None:
+    driver = SessionDriver()
+    driver.client({"type": "response.create"})
+    driver.post(Draining())
+
+    events = driver.post(Draining(is_final=True))
+
+    assert [e["response"]["status"] for e in events] == ["cancelled"]
+    assert [close.code for close in driver.asked(Close)] == [1012]
+
+
 def test_a_disconnected_session_stops_its_engines() -> None:
     driver = SessionDriver()
     driver.hear(*SPEECH)

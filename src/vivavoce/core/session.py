@@ -63,9 +63,7 @@ class LocalSession:
             return self._disconnect()
         if isinstance(input, Opened):
             return self._open(input, now) if state.lifecycle is Lifecycle.CREATED else []
-        if state.lifecycle not in TAKES_INPUT or (
-            isinstance(input, Draining) and state.lifecycle is Lifecycle.DRAINING
-        ):
+        if state.lifecycle not in TAKES_INPUT:
             return []
         self._dispatch(input, now)
         return self._settle(now)
@@ -115,10 +113,8 @@ class LocalSession:
                 hearing.score_window(state, input, now)
             case DetectionFailed():
                 hearing.fail_detection(state, input)
-            case Draining() if state.lifecycle is Lifecycle.ACTIVE:
-                state.lifecycle = advance(state.lifecycle, Lifecycle.DRAINING)
-            case Draining():
-                pass
+            case Draining(is_final=is_final):
+                self._drain(is_final)
             case _:
                 engine_results.take_result(state, input, now)
 
@@ -143,13 +139,25 @@ class LocalSession:
     def _expire(self) -> list[Output]:
         state = self._state
         detail = session_expired(round(self._lifetime_s / 60)).detail
-        for response in list(state.responding.live.values()):
-            cancel_response(state, response, "turn_detected")  # of the API's two reasons the one that is the server's
+        self._cancel_responses()
         self._stop_engines()
         self._report(detail)
         state.out.put(Close(1001, detail.message))
         state.lifecycle = advance(state.lifecycle, Lifecycle.CLOSING)
         return state.out.drain()
+
+    def _drain(self, is_final: bool) -> None:
+        state = self._state
+        if state.lifecycle is Lifecycle.ACTIVE:
+            state.lifecycle = advance(state.lifecycle, Lifecycle.DRAINING)
+        if is_final:
+            state.responding.pending = None
+            self._cancel_responses()
+
+    def _cancel_responses(self) -> None:
+        """End what runs; of the API's two reasons for it one is the server's."""
+        for response in list(self._state.responding.live.values()):
+            cancel_response(self._state, response, "turn_detected")
 
     def _disconnect(self) -> list[Output]:
         state = self._state

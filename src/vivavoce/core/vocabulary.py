@@ -149,7 +149,12 @@ class SynthesisFailed(msgspec.Struct, frozen=True):
 
 
 class Draining(msgspec.Struct, frozen=True):
-    """The server is shutting down; the session ends with close code 1012."""
+    """The server is shutting down: what is being answered is finished, then the session ends with close code 1012.
+
+    `is_final`: the time for that is over; what still runs is cancelled.
+    """
+
+    is_final: bool = False
 
 
 class Disconnected(msgspec.Struct, frozen=True):

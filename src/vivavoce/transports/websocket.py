@@ -230,6 +230,7 @@ class WebSocketSession:
         self._outbox.cut(CLOSE_BAD_TEXT, "The message is not UTF-8.")
 
     def _restart(self) -> None:
+        self._post(Draining(is_final=True))
         self._outbox.cut(CLOSE_RESTART, "The server restarts.")
 
 

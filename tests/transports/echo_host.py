@@ -75,9 +75,9 @@ class EchoSession:
                 self._answer(event)
             case ClientRejected(error=error):
                 self.send(ErrorEvent(event_id=self._ids.make("event"), error=error))
-            case Draining() if self._is_patient:
+            case Draining(is_final=False) if self._is_patient:
                 self.send(InputAudioBufferCleared(event_id=self._ids.make("event")))
-            case Draining():
+            case Draining() if not self._is_patient:
                 self._sink.close(1012, "The server restarts.")
             case _:
                 pass

@@ -56,9 +56,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_place)
 
 
-def _place(item: pytest.Item) -> tuple[bool, int]:
+def _place(item: pytest.Item) -> tuple[bool, bool, int]:
+    """The browser comes last: while it is open, its event loop runs in this thread and no other may."""
     ring = _ring(item)
-    return item.get_closest_marker("slow") is not None, RINGS.index(ring) if ring in RINGS else len(RINGS)
+    is_slow = item.get_closest_marker("slow") is not None
+    return ring == "web", is_slow, RINGS.index(ring) if ring in RINGS else len(RINGS)
 
 
 def _ring(item: pytest.Item) -> str:

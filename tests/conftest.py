@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 TESTS = Path(__file__).parent
-KEPT_VARIABLES = {"VIVAVOCE_TEST_REQUIRE"}
+KEPT_VARIABLES = {"VIVAVOCE_TEST_REQUIRE", "VIVAVOCE_FUZZ_SECONDS"}
 RINGS = (
     "repository",
     "testing",

@@ -45,6 +45,7 @@ from vivavoce.engines.base import (
     ToolCall,
     Transcriber,
 )
+from vivavoce.protocol.extensions import EngineStages
 from vivavoce.runtime.ears import DetectionEar, TranscriptEar
 from vivavoce.runtime.faults import closing, fault_of, is_cancelled
 from vivavoce.runtime.sink import Sink
@@ -60,6 +61,16 @@ class EngineSet(msgspec.Struct, frozen=True):
     transcriber: Transcriber
     generator: Generator
     synthesizer: Synthesizer
+
+    @property
+    def stages(self) -> EngineStages:
+        """The engines by name, as `session.vivavoce.stages` shows them."""
+        return EngineStages(
+            vad=self.detector.capabilities.name,
+            stt=self.transcriber.capabilities.name,
+            llm=self.generator.capabilities.name,
+            tts=self.synthesizer.capabilities.name,
+        )
 
 
 class EnginePerformer:

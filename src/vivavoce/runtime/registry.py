@@ -107,7 +107,9 @@ class Registry:
             expires_at=0,
             instructions=settings.instructions,
         )
-        effective = msgspec.structs.replace(effective, vivavoce=SessionExtension(engine=engines.name))
+        effective = msgspec.structs.replace(
+            effective, vivavoce=SessionExtension(engine=engines.name, stages=engines.stages)
+        )
         hosted = HostedSession(session_id, lambda post: EnginePerformer(engines, sink, post))
         core = LocalSession(effective, self._ids, settings.lifetime_s)
         hosted.run_with(self._runner(core, hosted, request))

@@ -194,6 +194,14 @@ export interface DurationUsage {
   readonly seconds: number;
 }
 
+/** Which engine does each part of the work, by its name. */
+export interface EngineStages {
+  readonly vad: string;
+  readonly stt: string;
+  readonly llm: string;
+  readonly tts: string;
+}
+
 /** The `error` object of an error event. All five keys are always sent; `param` is a dotted path. */
 export interface ErrorDetail {
   readonly type: string;
@@ -872,6 +880,7 @@ export interface SessionCreated {
 /** `session.vivavoce` as the server echoes it. */
 export interface SessionExtension {
   readonly engine?: string;
+  readonly stages?: EngineStages;
   readonly ignored: readonly string[];
   readonly events: readonly string[];
 }

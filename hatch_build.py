@@ -48,6 +48,8 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # the para
         cache = AssetCache(default_directory())
         places: dict[str, str] = {}
         for name, asset in load_catalogue().items():
+            if asset.is_optional:
+                continue
             self.app.display_info(f"assets: {name}")
             file = cache.fetch(name)
             places[str(file)] = f"vivavoce/assets/files/{asset.relative_path}"

@@ -6,7 +6,7 @@ from typing import Final
 
 from bench.figures import Figure
 
-BENCHMARKS: Final = ("turns", "barge_in", "page", "handle", "resources", "stock_client", "hostile")
+BENCHMARKS: Final = ("turns", "barge_in", "page", "handle", "resources", "stock_client", "hostile", "mutations")
 
 
 def main(names: list[str]) -> int:

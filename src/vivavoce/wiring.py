@@ -7,22 +7,27 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import platformdirs
+
 import vivavoce
 from vivavoce.app.models import ModelCard, ModelCatalogue
-from vivavoce.app.server import AppSettings, Server, build_app
+from vivavoce.app.server import AppSettings, Server, build_app, open_access
+from vivavoce.app.tls import TlsFiles, self_signed, server_context
 from vivavoce.assets.cache import AssetCache, default_directory
 from vivavoce.assets.errors import AssetError, AssetMissing
 from vivavoce.config.load import ConfigurationError
 from vivavoce.config.model import Configuration, EngineName
 from vivavoce.config.voices import load_voices
+from vivavoce.core.policy import SessionPolicy
 from vivavoce.engines.base import Engine, EngineError
 from vivavoce.runtime.clock import RandomIds, SystemClock
 from vivavoce.runtime.performers import EngineSet
 from vivavoce.runtime.registry import Registry, SessionSettings
+from vivavoce.store.credentials import KEY_FILE_NAME, CredentialsUnreadable, KeyFile
 
 DETECTOR_ASSET: Final = "silero-vad"
 SYNTHESIZER_ASSET: Final = "flite-wasm"
@@ -204,33 +209,83 @@ def build_registry(configuration: Configuration, pipelines: Pipelines) -> Regist
         default_model=configuration.default_model,
         voice=configuration.session.voice,
         instructions=configuration.session.instructions,
-        lifetime_s=configuration.server.session_lifetime_min * 60,
+        policy=session_policy(configuration),
+        requests_per_min=configuration.limits.requests_per_min,
+        tokens_per_min=configuration.limits.tokens_per_min,
         max_sessions=configuration.server.max_sessions,
         max_sessions_per_key=configuration.server.max_sessions_per_key,
     )
     return Registry(engines, settings, SystemClock(), RandomIds())
 
 
+def session_policy(configuration: Configuration) -> SessionPolicy:
+    """Return what the configuration allows every session."""
+    return SessionPolicy(
+        lifetime_s=configuration.server.session_lifetime_min * 60,
+        context_tokens=configuration.engines.context_tokens,
+        mcp_hosts=configuration.mcp.allowed_hosts,
+    )
+
+
 def app_settings(configuration: Configuration) -> AppSettings:
     """Return how to serve.
 
     Raises:
-        ConfigurationError: an open address without a key, or an origin or name that can never match.
+        ConfigurationError: an open address without a key, a key file that cannot be read, an origin or name that
+            can never match, or a certificate that cannot be used.
     """
     server = configuration.server
     try:
-        return AppSettings(
+        settings = AppSettings(
             host=server.host,
             port=server.port,
             api_keys=tuple(key.get_secret_value() for key in server.api_keys),
+            key_file=key_file(configuration).path,
             allowed_origins=server.allowed_origins,
             host_names=server.host_names,
             is_insecure=server.insecure,
             web_dir=web_directory(),
             drain_s=server.drain_s,
+            tls=tls_files(configuration),
         )
+        open_access(settings, SystemClock())  # raises what is wrong with keys, names and origins
     except ValueError as error:
         raise ConfigurationError(f"server: {error}.") from error
+    except CredentialsUnreadable as error:
+        raise ConfigurationError(str(error)) from error
+    return settings
+
+
+def key_file(configuration: Configuration) -> KeyFile:
+    """Return the file of the keys that `vivavoce keys` makes; it need not exist."""
+    return KeyFile(data_directory(configuration) / KEY_FILE_NAME)
+
+
+def tls_files(configuration: Configuration) -> TlsFiles | None:
+    """Return the certificate to serve with, None for plain HTTP; a self-signed one is made or renewed here.
+
+    Raises:
+        ValueError: only one of certificate and key is named, both ways are asked for, or the files cannot be used.
+    """
+    server = configuration.server
+    named = (server.tls_certificate, server.tls_key)
+    if any(named) and server.tls_self_signed:
+        raise ValueError("tls_self_signed makes a certificate; expected it without tls_certificate and tls_key")
+    if server.tls_self_signed:
+        names = (server.host, *server.host_names)
+        return self_signed(data_directory(configuration) / "tls", names, datetime.now(UTC))
+    if server.tls_certificate is None and server.tls_key is None:
+        return None
+    if server.tls_certificate is None or server.tls_key is None:
+        raise ValueError("expected tls_certificate and tls_key together, got only one of them")
+    files = TlsFiles(server.tls_certificate, server.tls_key)
+    server_context(files)  # raises what is wrong with them
+    return files
+
+
+def data_directory(configuration: Configuration) -> Path:
+    """Return the folder for what the server keeps; it need not exist."""
+    return configuration.data_dir or platformdirs.user_data_path("vivavoce", appauthor=False)
 
 
 def web_directory() -> Path | None:
@@ -271,7 +326,7 @@ async def _serve_and_warm_up(server: Server, pipelines: Pipelines, ready: Callab
 
 
 async def _serve(server: Server, listening: "asyncio.Future[str]", warming: "asyncio.Task[None]") -> None:
-    await server.run_until_stopped(lambda host, port: listening.set_result(url_of(host, port)))
+    await server.run_until_stopped(lambda host, port: listening.set_result(url_of(host, port, server.scheme)))
     warming.cancel()
 
 
@@ -288,6 +343,6 @@ async def _warm_up(
     await pipelines.start_others()
 
 
-def url_of(host: str, port: int) -> str:
+def url_of(host: str, port: int, scheme: str = "http") -> str:
     """Return the address of the server as a browser takes it."""
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -141,10 +141,8 @@ def test_no_file_outside_the_built_page_is_served(answer_to: Asking, web_dir: Pa
     ("request_line", "status"),
     [
         ("GET /nope", 404),
-        ("POST /v1/realtime/client_secrets", 404),
         ("POST /v1/realtime/calls", 404),
         ("POST /v1/realtime/calls/rtc_1/hangup", 404),
-        ("POST /v1/realtime/sessions", 404),
         ("GET /api/conversations", 404),
         ("GET /metrics", 404),
         ("DELETE /v1/models", 405),

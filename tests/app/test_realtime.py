@@ -141,7 +141,7 @@ def refusal_of(head: str, settings: AppSettings | None = None, host: EchoHost | 
         (upgrade_head(), 401, "invalid_api_key"),
         (upgrade_head("/v1/realtime", "Authorization: Bearer sk-bad"), 401, "invalid_api_key"),
         (upgrade_head("/v1/realtime?call_id=rtc_1", "api-key: sk-good"), 404, "call_id_not_found"),
-        (upgrade_head("/v1/realtime?intent=transcription", "api-key: sk-good"), 400, "invalid_value"),
+        (upgrade_head("/v1/realtime?intent=other", "api-key: sk-good"), 400, "invalid_value"),
         (upgrade_head("/elsewhere", "api-key: sk-good"), 404, None),
         (upgrade_head("/v1/realtime", "Host: evil.example"), 421, None),
         (upgrade_head("/v1/realtime", "Origin: http://evil.example"), 403, None),
@@ -198,7 +198,7 @@ def test_a_browser_with_a_bad_key_is_told_by_an_event_and_closed_with_3000(backe
             4000,
             "invalid_request_error.beta_api_shape_disabled",
         ),
-        ("/v1/realtime?intent=transcription", ("realtime",), 4000, "invalid_request_error.invalid_value"),
+        ("/v1/realtime?intent=other", ("realtime",), 4000, "invalid_request_error.invalid_value"),
         ("/v1/realtime?model=nobody", ("realtime",), 4004, "invalid_request_error.model_not_found"),
     ],
 )

@@ -14,7 +14,9 @@ import pytest
 from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
-from vivavoce.app.server import AppSettings, is_loopback, listen
+from vivavoce.app.server import AppSettings, is_loopback, listen, open_access
+from vivavoce.runtime.clock import SystemClock
+from vivavoce.store.credentials import KeyFile
 
 ROOT = Path(__file__).resolve().parents[2]
 DEADLINE_S = 20.0
@@ -76,12 +78,35 @@ def test_loopback_addresses_are_known(host: str, expected: bool) -> None:
     assert is_loopback(host) is expected
 
 
-def test_an_open_address_needs_a_key_or_an_explicit_insecure() -> None:
-    with pytest.raises(ValueError, match="needs an API key"):
-        AppSettings(host="0.0.0.0")
+def test_an_open_address_needs_a_key_or_an_explicit_insecure(tmp_path: Path) -> None:
+    stored = KeyFile(tmp_path / "keys.json")
 
-    AppSettings(host="0.0.0.0", api_keys=("sk-1",))
-    AppSettings(host="0.0.0.0", is_insecure=True)
+    with pytest.raises(ValueError, match="needs an API key.*vivavoce keys create.*--insecure"):
+        open_access(AppSettings(host="0.0.0.0", key_file=stored.path), SystemClock())
+
+    open_access(AppSettings(host="0.0.0.0", api_keys=("sk-1",)), SystemClock())
+    open_access(AppSettings(host="0.0.0.0", is_insecure=True), SystemClock())
+    stored.create("", 0)
+    open_access(AppSettings(host="0.0.0.0", key_file=stored.path), SystemClock())
+
+
+def test_an_open_address_does_not_do_with_keys_that_are_revoked_or_expired(tmp_path: Path) -> None:
+    stored = KeyFile(tmp_path / "keys.json")
+    stored.revoke_key(stored.create("revoked", 0).stored.id, 1)
+    stored.create("expired", 0, expires_at=2)
+
+    with pytest.raises(ValueError, match="needs an API key"):
+        open_access(AppSettings(host="0.0.0.0", key_file=stored.path), SystemClock())
+
+
+def test_any_origin_is_allowed_only_where_a_key_is_demanded(tmp_path: Path) -> None:
+    settings = AppSettings(allowed_origins=("*",), key_file=tmp_path / "keys.json")
+
+    with pytest.raises(ValueError, match="only when API keys"):
+        open_access(settings, SystemClock())
+
+    KeyFile(tmp_path / "keys.json").create("", 0)
+    open_access(settings, SystemClock())
 
 
 @pytest.mark.parametrize(

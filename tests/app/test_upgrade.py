@@ -8,15 +8,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from vivavoce.app.access import access_policy
-from vivavoce.app.authentication import KeyRing
+from vivavoce.app.authentication import Gatekeeper, KeyRing
 from vivavoce.app.errors import HttpError
 from vivavoce.app.models import ModelCard, ModelCatalogue
+from vivavoce.app.secrets import ClientSecrets
 from vivavoce.app.upgrade import Accept, AcceptAndClose, Decision, UpgradePolicy, UpgradeRequest, decide
 
 PATH = "/v1/realtime"
 NONCE = "AAECAwQFBgcICQoLDA0ODw=="
-OPEN = UpgradePolicy(access_policy(), KeyRing([]), ModelCatalogue((ModelCard("vivavoce-local"),)))
-KEYED = msgspec.structs.replace(OPEN, keys=KeyRing(["sk-good"]))
+NOW_S = 1_800_000_000
+
+
+def gatekeeper(*keys: str) -> Gatekeeper:
+    return Gatekeeper(KeyRing(keys), ClientSecrets(lambda: NOW_S))
+
+
+OPEN = UpgradePolicy(access_policy(), gatekeeper(), ModelCatalogue((ModelCard("vivavoce-local"),)))
+KEYED = msgspec.structs.replace(OPEN, gatekeeper=gatekeeper("sk-good"))
 STRICT = msgspec.structs.replace(OPEN, models=ModelCatalogue((ModelCard("vivavoce-local"),), is_strict=True))
 
 GOOD_KEY = {"authorization": ["Bearer sk-good"]}
@@ -109,7 +117,7 @@ def test_the_close_reason_names_the_error() -> None:
     [
         ("/v1/realtime?call_id=rtc_1", (404, "call_id_not_found"), (404, "call_id_not_found")),
         ("/v1/realtime?call_id=rtc_1&model=m", (404, "call_id_not_found"), (404, "call_id_not_found")),
-        ("/v1/realtime?intent=transcription", (400, "invalid_value"), (4000, "invalid_value")),
+        ("/v1/realtime?intent=other", (400, "invalid_value"), (4000, "invalid_value")),
         ("/v1/realtime?model=nobody", (404, "model_not_found"), (4004, "model_not_found")),
         ("/openai/v1/realtime?model=nobody", (404, "model_not_found"), (4004, "model_not_found")),
         (

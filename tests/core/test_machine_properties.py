@@ -10,9 +10,11 @@ from vivavoce.core.heard import SpokenSegment, heard_text
 from vivavoce.core.limits import SAMPLES_PER_MS
 from vivavoce.core.planning import plan_response
 from vivavoce.core.playout import Playing, Playout
+from vivavoce.core.policy import SessionPolicy
+from vivavoce.core.rate_limits import RateLimits
 from vivavoce.core.requests import Word
 from vivavoce.core.response import TRANSITIONS, Response, ResponseState
-from vivavoce.core.state import SessionState
+from vivavoce.core.state import Profile, SessionState
 from vivavoce.core.transcripts import Transcripts
 from vivavoce.core.vocabulary import EngineFault, Output, Send
 from vivavoce.protocol.errors import ClientError
@@ -143,7 +145,7 @@ def test_whatever_happens_to_a_response_what_it_opens_it_closes(
     is_audio: bool, limit: int | None, steps: list[tuple[str, str]]
 ) -> None:
     out = Emitter(CountingIds())
-    state = SessionState(plain_session(), out)
+    state = SessionState(plain_session(), Profile("realtime", SessionPolicy(), RateLimits(), ""), out)
     plan = plan_response(state, None, ())
     response = Response("resp_1", msgspec.structs.replace(plan, is_audio=is_audio, max_output_tokens=limit))
     response.begin(0, 0)

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from vivavoce.core.policy import SessionPolicy
 from vivavoce.core.requests import ContextMessage, ContextToolCall, ContextToolOutput, Word
 from vivavoce.core.session import LocalSession
 from vivavoce.core.vocabulary import (
@@ -670,7 +671,7 @@ def test_a_tool_choice_that_no_tool_can_meet_is_refused() -> None:
 
 
 def test_the_session_ends_at_its_lifetime() -> None:
-    driver = SessionDriver(LocalSession(plain_session(), CountingIds(), lifetime_s=60))
+    driver = SessionDriver(LocalSession(plain_session(), CountingIds(), SessionPolicy(lifetime_s=60)))
 
     events = driver.advance(60)
     after = typed(driver, "hi")
@@ -681,7 +682,7 @@ def test_the_session_ends_at_its_lifetime() -> None:
 
 
 def test_a_response_that_runs_at_the_end_of_the_session_is_closed_first() -> None:
-    driver = SessionDriver(LocalSession(plain_session(), CountingIds(), lifetime_s=60))
+    driver = SessionDriver(LocalSession(plain_session(), CountingIds(), SessionPolicy(lifetime_s=60)))
     driver.advance(59)
     driver.client({"type": "response.create"})
 
@@ -692,7 +693,7 @@ def test_a_response_that_runs_at_the_end_of_the_session_is_closed_first() -> Non
 
 
 def test_a_session_without_a_lifetime_never_expires() -> None:
-    driver = SessionDriver(LocalSession(plain_session(), CountingIds(), lifetime_s=0))
+    driver = SessionDriver(LocalSession(plain_session(), CountingIds(), SessionPolicy(lifetime_s=0)))
 
     assert driver.session.next_deadline() is None
 

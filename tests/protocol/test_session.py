@@ -26,6 +26,7 @@ from vivavoce.protocol.session import (
     Transcription,
     merge,
 )
+from vivavoce.protocol.session_fields import check_kind
 
 
 def patch(**fields: Any) -> SessionPatch:
@@ -238,7 +239,7 @@ def test_a_named_function_can_be_chosen() -> None:
 
 def test_an_update_for_another_kind_of_session_is_refused() -> None:
     with pytest.raises(ClientError) as raised:
-        merge(a_session(), SessionPatch(type="transcription"))
+        check_kind(SessionPatch(type="transcription"), "realtime")
 
     assert raised.value.detail.code is None
     assert raised.value.detail.message == (
@@ -273,38 +274,12 @@ def test_fields_of_reasoning_models_are_not_echoed_until_set() -> None:
     assert not keys & {"reasoning", "parallel_tool_calls", "vivavoce"}
 
 
-@pytest.mark.parametrize(
-    ("update", "ignored"),
-    [
-        ({"reasoning": {"effort": "low"}}, ("reasoning",)),
-        ({"parallel_tool_calls": False}, ("parallel_tool_calls",)),
-        ({"include": ["item.input_audio_transcription.logprobs"]}, ("include",)),
-        ({"tracing": "auto"}, ("tracing",)),
-        (audio_input(transcription={"model": "A", "delay": "low"}), ("audio.input.transcription.delay",)),
-        (
-            {"tracing": "auto", "reasoning": {"effort": "low"}, "parallel_tool_calls": True},
-            ("parallel_tool_calls", "reasoning", "tracing"),
-        ),
-    ],
-)
-def test_fields_without_effect_are_echoed_and_listed(update: dict[str, Any], ignored: tuple[str, ...]) -> None:
-    session = updated(update)
-
-    assert session.vivavoce == SessionExtension(ignored=ignored)
-
-
-def test_a_field_without_effect_is_no_longer_listed_once_it_is_cleared() -> None:
-    session = updated({"include": ["item.input_audio_transcription.logprobs"]}, {"include": []})
-
-    assert (session.include, session.vivavoce) == ((), UNSET)
-
-
 def test_the_engine_in_the_echo_stays() -> None:
     session = msgspec.structs.replace(a_session(), vivavoce=SessionExtension(engine="scripted"))
 
     session = merge(session, patch(tracing="auto"))
 
-    assert session.vivavoce == SessionExtension(engine="scripted", ignored=("tracing",))
+    assert session.vivavoce == SessionExtension(engine="scripted")
 
 
 def test_no_extension_event_is_opted_in_to_by_an_empty_list() -> None:

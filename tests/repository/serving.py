@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-READY = re.compile(rb"vivavoce ready on (http://\S+)")
+READY = re.compile(rb"vivavoce ready on (https?://\S+)")
 START_LIMIT_S = 90.0  # a cold start compiles WebAssembly, on a busy machine
 STOP_LIMIT_S = 30.0
 

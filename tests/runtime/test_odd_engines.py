@@ -427,13 +427,13 @@ def test_sixty_turns_leave_nothing_in_the_performer() -> None:
         talk = Talk(registry)
         (hosted,) = registry._live.values()
         await main(talk)
-        performer: EnginePerformer = hosted.performer
+        performer: EnginePerformer = hosted._performer
         await one_second()
 
-        assert not performer._transcripts
-        assert not performer._generations
-        assert not performer._voices
-        assert not performer._speaking
+        assert not performer._hearing._transcripts
+        assert not performer._answers._generations
+        assert not performer._answers._voices
+        assert not performer._answers._speaking
         talk.leave()
 
     run_virtual(whole())

@@ -7,6 +7,12 @@ from vivavoce.testing.conformance import LogEntry
 
 Json = dict[str, Any]  # JSON boundary: events as decoded
 REPLY = ["Hello ", "there, ", "this is ", "the reply."]
+SESSION = {
+    "id": "sess_1",
+    "type": "realtime",
+    "audio": {"input": {"turn_detection": {"type": "server_vad"}}, "output": {}},
+}
+USAGE = {"input_tokens": 3, "output_tokens": 2, "total_tokens": 5}
 PCM = base64.b64encode(b"\x01\x00" * 240).decode()
 
 
@@ -16,8 +22,9 @@ class Trace:
     def __init__(self) -> None:
         self.log: list[LogEntry] = []
         self.last_item: str | None = None
+        self.before: dict[str, str | None] = {}  # what the items of responses stand behind
         self._count = 0
-        self.receive("session.created", session={"type": "realtime"})
+        self.receive("session.created", session=SESSION)
 
     def send(self, type: str, **fields: Any) -> None:
         self.log.append((">", {"type": type, **fields}))
@@ -60,22 +67,29 @@ class Trace:
         self.receive(f"response.{type}", response_id=response_id, output_index=0, item_id=item_id, **fields)
 
     def open_response(self, response_id: str, item: Json, conversation_id: str | None = "conv_1") -> None:
-        response: Json = {"id": response_id, "status": "in_progress", "output": [], "conversation_id": conversation_id}
+        response: Json = {"id": response_id, "status": "in_progress", "status_details": None, "output": []}
+        response |= {"conversation_id": conversation_id, "metadata": None, "usage": None}
         self.receive("response.created", response=response)
         self.receive("response.output_item.added", response_id=response_id, output_index=0, item=item)
         if conversation_id is not None:
             self.receive("conversation.item.added", previous_item_id=self.last_item, item=item)
+            self.before[item["id"]], self.last_item = self.last_item, item["id"]
 
     def close_response(
-        self, response_id: str, item: Json, status: str = "completed", conversation_id: str | None = "conv_1"
+        self,
+        response_id: str,
+        item: Json,
+        status: str = "completed",
+        conversation_id: str | None = "conv_1",
+        reason: str = "client_cancelled",
     ) -> None:
         if conversation_id is not None:
-            self.receive("conversation.item.done", previous_item_id=self.last_item, item=item)
-            self.last_item = item["id"]
+            self.receive("conversation.item.done", previous_item_id=self.before[item["id"]], item=item)
         self.receive("response.output_item.done", response_id=response_id, output_index=0, item=item)
-        details = {"type": "cancelled", "reason": "client_cancelled"} if status == "cancelled" else None
-        response = {"id": response_id, "status": status, "status_details": details, "output": [item]}
-        self.receive("response.done", response={**response, "conversation_id": conversation_id})
+        details = {"type": "cancelled", "reason": reason} if status == "cancelled" else None
+        response: Json = {"id": response_id, "status": status, "status_details": details, "output": [item]}
+        response |= {"conversation_id": conversation_id, "metadata": None, "usage": USAGE}
+        self.receive("response.done", response=response)
 
     def text_response(self, response_id: str, item_id: str, conversation_id: str | None = "conv_1") -> None:
         message = {"id": item_id, "type": "message", "role": "assistant", "status": "in_progress", "content": []}
@@ -103,7 +117,14 @@ class Trace:
             self.response_event("output_audio_transcript.delta", item_id, response_id, content_index=0, delta=word)
             self.response_event("output_audio.delta", item_id, response_id, content_index=0, delta=PCM)
 
-    def close_audio_response(self, response_id: str, item_id: str, words: list[str], status: str = "completed") -> None:
+    def close_audio_response(
+        self,
+        response_id: str,
+        item_id: str,
+        words: list[str],
+        status: str = "completed",
+        reason: str = "client_cancelled",
+    ) -> None:
         place: Json = {"item_id": item_id, "response_id": response_id, "content_index": 0}
         text = "".join(words)
         self.response_event("output_audio.done", **place)
@@ -112,7 +133,7 @@ class Trace:
         item: Json = {"id": item_id, "type": "message", "role": "assistant"}
         item["status"] = "completed" if status == "completed" else "incomplete"
         item["content"] = [{"type": "output_audio", "transcript": text}]
-        self.close_response(response_id, item, status)
+        self.close_response(response_id, item, status, reason=reason)
 
     def call(self, response_id: str, item_id: str) -> None:
         call = {"id": item_id, "type": "function_call", "status": "in_progress", "name": "get_weather"}
@@ -129,7 +150,7 @@ class Trace:
 def text_turn() -> Trace:
     trace = Trace()
     trace.send("session.update", session={"type": "realtime", "output_modalities": ["text"]})
-    trace.receive("session.updated", session={"type": "realtime"})
+    trace.receive("session.updated", session={**SESSION, "output_modalities": ["text"]})
     trace.text_input("item_1", event_id="c1")
     trace.send("response.create", event_id="c2")
     trace.text_response("resp_1", "item_2")

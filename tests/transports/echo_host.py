@@ -9,6 +9,8 @@
 
 import asyncio
 
+import msgspec
+
 from vivavoce.core.vocabulary import (
     ClientRejected,
     Disconnected,
@@ -25,6 +27,8 @@ from vivavoce.protocol.server_events import (
     InputAudioBufferCommitted,
     ServerEvent,
 )
+from vivavoce.protocol.session import default_session, merge
+from vivavoce.protocol.session_fields import EffectiveSession, as_kind, check_kind
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionRequest, Sink
 
 
@@ -125,3 +129,17 @@ class EchoHost:
         session.send(InputAudioBufferCleared(event_id=self._ids.make("event")))  # stands for `session.created`
         self.sessions.put_nowait(session)
         return session
+
+    def describe(self, request: SessionRequest) -> EffectiveSession:
+        """Return the reference's defaults with the request's configuration."""
+        session = default_session(
+            id=self._ids.make("sess"),
+            model=request.model or "vivavoce-local",
+            voice="marin",
+            expires_at=0,
+            instructions="Be brief.",
+        )
+        if request.configuration is not None:
+            check_kind(request.configuration, request.kind)
+            session = merge(session, msgspec.structs.replace(request.configuration, type="realtime"))
+        return as_kind(session, request.kind)

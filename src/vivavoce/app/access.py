@@ -16,6 +16,7 @@ from vivavoce.app.errors import HttpError
 ANY_ORIGIN: Final = "*"
 LOOPBACK_NAMES: Final = frozenset({"localhost", "127.0.0.1", "::1"})
 PROTECTED_PREFIXES: Final = ("/v1", "/openai", "/api", "/metrics")
+SESSION_PREFIXES: Final = ("/v1/realtime", "/v1/realtime/translations", "/openai/v1/realtime")
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _SHOWN_CHARACTERS: Final = 100
 
@@ -54,6 +55,7 @@ def access_policy(
 
     Args:
         allowed_origins: origins such as `https://app.example`; `*` allows all but `null` and needs keys.
+        has_keys: whether a key is demanded. Keys may be made later: `with_keys` returns the policy for then.
 
     Raises:
         ValueError: a name or an origin that can never match, or `*` without keys.
@@ -65,6 +67,11 @@ def access_policy(
     origins = frozenset(_configured_origin(origin, has_keys) for origin in allowed_origins)
     hosts = LOOPBACK_NAMES | {authority.host for authority in names if authority is not None}
     return AccessPolicy(hosts, origins, has_keys)
+
+
+def with_keys(policy: AccessPolicy, *, has_keys: bool) -> AccessPolicy:
+    """Return the policy for a server that demands a key, or does not."""
+    return policy if policy.has_keys == has_keys else msgspec.structs.replace(policy, has_keys=has_keys)
 
 
 def check_access(policy: AccessPolicy, asked: Asked) -> HttpError | None:
@@ -97,6 +104,12 @@ def preflight_headers() -> dict[str, str]:
         "access-control-allow-headers": _ALLOWED_HEADERS,
         "access-control-max-age": "600",
     }
+
+
+def opens_to_secrets(path: str) -> bool:
+    """Tell whether an HTTP request may come with a client secret: it opens realtime sessions and does nothing else."""
+    calls = tuple(f"{prefix}/calls" for prefix in SESSION_PREFIXES)
+    return path in SESSION_PREFIXES or path in calls or path.startswith(tuple(f"{call}/" for call in calls))
 
 
 def is_protected(path: str) -> bool:
@@ -175,7 +188,7 @@ def _is_allowed(policy: AccessPolicy, host: Authority, origin: str) -> bool:
     normal = normal_origin(origin)
     if normal is None:
         return False
-    if normal in policy.allowed_origins or ANY_ORIGIN in policy.allowed_origins:
+    if normal in policy.allowed_origins or (ANY_ORIGIN in policy.allowed_origins and policy.has_keys):
         return True
     # Our own page: the same host and port as asked for, over http or (behind a proxy that ends TLS) https.
     return any(normal == f"{scheme}://{host.host}:{host.port or port}" for scheme, port in _DEFAULT_PORTS.items())

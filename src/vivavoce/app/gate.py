@@ -7,10 +7,18 @@ from typing import Final
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vivavoce.app.access import AccessPolicy, Asked, check_access, cors_headers, is_protected, preflight_headers
-from vivavoce.app.authentication import KeyRing, header_keys
+from vivavoce.app.access import (
+    AccessPolicy,
+    Asked,
+    check_access,
+    cors_headers,
+    is_protected,
+    opens_to_secrets,
+    preflight_headers,
+    with_keys,
+)
+from vivavoce.app.authentication import Gatekeeper, header_keys
 from vivavoce.app.errors import REQUEST_ID_HEADER, HttpError, internal_error, make_request_id
-from vivavoce.app.upgrade import invalid_api_key
 
 _LOG: Final = logging.getLogger("vivavoce.access")
 
@@ -27,10 +35,10 @@ SECURITY_HEADERS: Final = {
 class RequestGate:
     """ASGI middleware around the whole HTTP application."""
 
-    def __init__(self, app: ASGIApp, access: AccessPolicy, keys: KeyRing) -> None:
+    def __init__(self, app: ASGIApp, access: AccessPolicy, gatekeeper: Gatekeeper) -> None:
         self._app = app
         self._access = access
-        self._keys = keys
+        self._gatekeeper = gatekeeper
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -38,20 +46,30 @@ class RequestGate:
             return
         headers = Headers(scope=scope)
         outcome = _Outcome(send, make_request_id(), SECURITY_HEADERS)
-        refusal = check_access(self._access, asked_of(scope, headers))
-        if refusal is None:
-            outcome.headers = {**SECURITY_HEADERS, **cors_headers(self._access, headers.get("origin"))}
-            refusal = self._check_key(scope, headers)
         scope.setdefault("state", {})["request_id"] = outcome.request_id
+        access = with_keys(self._access, has_keys=self._gatekeeper.ring.has_keys)
+        refusal = check_access(access, asked_of(scope, headers))
+        if refusal is None:
+            outcome.headers = {**SECURITY_HEADERS, **cors_headers(access, headers.get("origin"))}
+            refusal = self._check_key(scope, headers)
         await self._answer(scope, receive, outcome, refusal)
         fields = {"request_id": outcome.request_id, "method": scope["method"], "path": scope["path"]}
         _LOG.info("request answered", extra={**fields, "status": outcome.status})
 
     def _check_key(self, scope: Scope, headers: Headers) -> HttpError | None:
+        """Leave the caller in `scope["state"]["caller"]`, or return why it is refused."""
         if not is_protected(scope["path"]) or is_preflight(scope, headers):
             return None
-        keys = header_keys({name: headers.getlist(name) for name in ("authorization", "api-key")})
-        return None if self._keys.admits(keys) else invalid_api_key(is_given=bool(keys))
+        caller = self._gatekeeper.identify(
+            header_keys({name: headers.getlist(name) for name in ("authorization", "api-key")})
+        )
+        if isinstance(caller, HttpError):
+            return caller
+        if caller.secret is not None and not opens_to_secrets(scope["path"]):
+            message = "A client secret opens realtime sessions only; this request needs an API key."
+            return HttpError(status=403, message=message, code="insufficient_permissions")
+        scope["state"]["caller"] = caller
+        return None
 
     async def _answer(self, scope: Scope, receive: Receive, outcome: "_Outcome", refusal: HttpError | None) -> None:
         if refusal is not None:

@@ -1,6 +1,6 @@
 """The HTTP routes: models, health, the web client; every error in the API's JSON shape."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -9,13 +9,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute, Route
 from starlette.staticfiles import StaticFiles
 from starlette.types import Receive, Scope, Send
 
 from vivavoce.app.access import is_protected
+from vivavoce.app.bodies import RequestRefused, error_of
 from vivavoce.app.errors import HttpError, internal_error, unknown_url
 from vivavoce.app.models import ModelCatalogue, model_not_found
+from vivavoce.protocol.errors import ClientError
 
 Readiness = Callable[[], Mapping[str, bool]]
 """Returns, for every engine that must be up, whether it is."""
@@ -33,9 +35,13 @@ _NOT_BUILT: Final = """<!doctype html>
 
 
 def build_http(
-    models: ModelCatalogue, readiness: Readiness, is_draining: Callable[[], bool], web_dir: Path | None
+    models: ModelCatalogue,
+    readiness: Readiness,
+    is_draining: Callable[[], bool],
+    web_dir: Path | None,
+    more: Sequence[BaseRoute] = (),
 ) -> Starlette:
-    """Return the HTTP application, without the checks that `gate.RequestGate` puts around it."""
+    """Return the HTTP application with `more` routes, without the checks that `gate.RequestGate` puts around it."""
 
     async def list_models(request: Request) -> Response:
         return json_response(200, models.listing())
@@ -58,8 +64,9 @@ def build_http(
         ),
         Route("/v1/realtime", require_upgrade),
         Route("/openai/v1/realtime", require_upgrade),
+        *more,
     ]
-    app = Starlette(routes=routes, exception_handlers={HTTPException: show_http_exception, Exception: show_failure})
+    app = Starlette(routes=routes, exception_handlers=_HANDLERS)
     app.router.default = WebClient(web_dir)  # not a mount, which would hide that a route exists for other methods
     return app
 
@@ -102,9 +109,27 @@ async def show_http_exception(request: Request, exc: Exception) -> Response:
     return error_response(HttpError(status=exc.status_code, message=message, headers=exc.headers or {}))
 
 
+async def show_refusal(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, RequestRefused), "registered for RequestRefused only"
+    return error_response(exc.error)
+
+
+async def show_client_error(request: Request, exc: Exception) -> Response:
+    assert isinstance(exc, ClientError), "registered for ClientError only"
+    return error_response(error_of(exc))
+
+
 async def show_failure(request: Request, exc: Exception) -> Response:
     """Answer for our bug; Starlette raises it again, and the gate logs it."""
     return error_response(internal_error())
+
+
+_HANDLERS: Final = {
+    HTTPException: show_http_exception,
+    RequestRefused: show_refusal,
+    ClientError: show_client_error,
+    Exception: show_failure,
+}
 
 
 class WebClient:

@@ -16,18 +16,30 @@ import aiofastnet
 import msgspec
 import uvicorn
 import uvloop
+from starlette.routing import Route
 from starlette.types import ASGIApp
+from uvicorn.server import ServerState
 
-from vivavoce.app.access import access_policy
-from vivavoce.app.authentication import KeyRing
+from vivavoce.app.access import AccessPolicy, access_policy
+from vivavoce.app.authentication import Gatekeeper, KeyRing
+from vivavoce.app.client_secrets import secret_routes
 from vivavoce.app.gate import RequestGate
 from vivavoce.app.http import Readiness, build_http
 from vivavoce.app.http_protocol import BoundedHttpProtocol
+from vivavoce.app.legacy import legacy_routes
+from vivavoce.app.minting import Mint
 from vivavoce.app.models import ModelCatalogue
+from vivavoce.app.openapi import openapi_route
+from vivavoce.app.secrets import ClientSecrets
+from vivavoce.app.tls import TlsFiles, server_context
+from vivavoce.app.tls_gate import TlsGate
+from vivavoce.app.translations import translation_routes
 from vivavoce.app.upgrade import UpgradePolicy
 from vivavoce.app.websocket_protocol import RealtimeClient, RealtimeEndpoint, RealtimeWebSocketProtocol, RefusedClient
 from vivavoce.protocol.codec import decode_client_event
+from vivavoce.runtime.clock import Clock, RandomIds, SystemClock
 from vivavoce.runtime.sink import SessionHost
+from vivavoce.store.credentials import KeyFile, KeyWatch
 from vivavoce.transports.connection import LINGER_S, FrameLink
 from vivavoce.transports.parsing import Decode, MessageParser
 from vivavoce.transports.picows_connection import PicowsLink
@@ -43,27 +55,28 @@ class AppSettings(msgspec.Struct, frozen=True):
     """How to serve. Made only with values that hold together.
 
     Raises:
-        ValueError: an open address without a key, an unknown WebSocket backend, a name or origin that cannot match.
+        ValueError: an unknown WebSocket backend, a padded key, a name or origin that cannot match.
     """
 
     host: str = "127.0.0.1"
     port: int = 8040  # 0: any free port
     api_keys: tuple[str, ...] = ()
+    key_file: Path | None = None  # of `vivavoce keys`; it need not exist
     allowed_origins: tuple[str, ...] = ()
     host_names: tuple[str, ...] = ()
     is_insecure: bool = False  # serve an open address without a key; Host and Origin are checked all the same
     web_dir: Path | None = None
     drain_s: float = 10.0
     websocket_backend: str = "picows"
+    tls: TlsFiles | None = None  # serve `https` and `wss`, and nothing else
 
     def __post_init__(self) -> None:
-        if not self.api_keys and not self.is_insecure and not is_loopback(self.host):
-            raise ValueError(f"serving on {self.host} needs an API key, or an explicit --insecure")
         if any(not key or key.strip() != key for key in self.api_keys):
             raise ValueError("expected API keys without surrounding white space, got an empty or padded one")
         if self.websocket_backend not in _LINKS:
             raise ValueError(f"expected a WebSocket backend of {sorted(_LINKS)}, got {self.websocket_backend!r}")
-        access_policy(self.host_names, self.allowed_origins, has_keys=bool(self.api_keys))
+        has_keys = bool(self.api_keys) or self.key_file is not None
+        access_policy(self.host_names, self.allowed_origins, has_keys=has_keys)
 
 
 def _tell_nobody(host: str, port: int) -> None:
@@ -100,22 +113,63 @@ def build_app(
     readiness: Readiness,
     *,
     decode: Decode = decode_client_event,
+    has_translator: bool = False,
 ) -> App:
-    """Return the application that serves sessions of `host` as the settings say."""
+    """Return the application that serves sessions of `host` as the settings say.
+
+    Raises:
+        ValueError: an open address without a usable key.
+        CredentialsUnreadable: the key file is there and cannot be used.
+    """
     lifecycle = Lifecycle()
-    keys = KeyRing(settings.api_keys)
-    names = (*settings.host_names, settings.host)
-    access = access_policy(names, settings.allowed_origins, has_keys=keys.has_keys)
-    routes = build_http(models, readiness, lambda: lifecycle.is_draining, settings.web_dir)
+    clock = SystemClock()
+    ring, access = open_access(settings, clock)
+    gatekeeper = Gatekeeper(ring, ClientSecrets(clock.unix_s))
+    mint = Mint(host, gatekeeper.secrets, models)
+    more = rest_routes(mint, gatekeeper.secrets, has_translator=has_translator)
+    routes = build_http(models, readiness, lambda: lifecycle.is_draining, settings.web_dir, more)
     realtime = RealtimeEndpoint(
-        policy=UpgradePolicy(access, keys, models),
+        policy=UpgradePolicy(access, gatekeeper, models),
         host=host,
         parser=MessageParser(decode),
         make_link=_LINKS[settings.websocket_backend],
         is_draining=lambda: lifecycle.is_draining,
         drain_s=settings.drain_s,
     )
-    return App(RequestGate(routes, access, keys), realtime, lifecycle)
+    return App(RequestGate(routes, access, gatekeeper), realtime, lifecycle)
+
+
+def open_access(settings: AppSettings, clock: Clock) -> tuple[KeyRing, AccessPolicy]:
+    """Return the keys that are accepted, and the policy for Host and Origin.
+
+    Raises:
+        ValueError: an open address without a usable key, or the origin `*` where no key is demanded.
+        CredentialsUnreadable: the key file is there and cannot be used.
+    """
+    ring = KeyRing(settings.api_keys, _watch(settings.key_file, clock))
+    if not ring.has_live_keys and not settings.is_insecure and not is_loopback(settings.host):
+        make_one = "make one with `vivavoce keys create`, or give an explicit --insecure"
+        raise ValueError(f"serving on {settings.host} needs an API key; {make_one}")
+    names = (*settings.host_names, settings.host)
+    return ring, access_policy(names, settings.allowed_origins, has_keys=ring.has_keys)
+
+
+def _watch(key_file: Path | None, clock: Clock) -> KeyWatch | None:
+    if key_file is None:
+        return None
+    file = KeyFile(key_file)
+    file.load()  # a file that cannot be used is told at once
+    return KeyWatch(file, clock.unix_s)
+
+
+def rest_routes(mint: Mint, secrets: ClientSecrets, *, has_translator: bool) -> list[Route]:
+    """Return the routes of the REST surface besides models and health."""
+    return [
+        *secret_routes(mint, secrets),
+        *legacy_routes(mint),
+        *translation_routes(secrets, RandomIds().make, has_translator=has_translator),
+        openapi_route(),
+    ]
 
 
 class Server(uvicorn.Server):
@@ -130,6 +184,11 @@ class Server(uvicorn.Server):
         self._app = app
         self._started: Callable[[str, int], None] = _tell_nobody
         self._stopping = asyncio.Event()
+
+    @property
+    def scheme(self) -> str:
+        """What the server's addresses begin with."""
+        return "http" if self._settings.tls is None else "https"
 
     async def run_until_stopped(self, started: Callable[[str, int], None] = _tell_nobody) -> None:
         """As `serve`."""
@@ -213,9 +272,10 @@ def listen(host: str, port: int) -> socket.socket:
 
 def _uvicorn_config(settings: AppSettings, app: App) -> uvicorn.Config:
     websocket: Any = functools.partial(RealtimeWebSocketProtocol, app.realtime)  # uvicorn only calls it
+    http: Any = BoundedHttpProtocol if settings.tls is None else tls_factory(settings.tls)  # as above
     return uvicorn.Config(
         app.http,
-        http=BoundedHttpProtocol,
+        http=http,
         ws=websocket,
         lifespan="off",
         interface="asgi3",
@@ -226,3 +286,23 @@ def _uvicorn_config(settings: AppSettings, app: App) -> uvicorn.Config:
         backlog=BACKLOG,
         timeout_graceful_shutdown=math.ceil(settings.drain_s + LINGER_S + 1),
     )
+
+
+def tls_factory(files: TlsFiles) -> Callable[..., TlsGate]:
+    """Return what uvicorn makes for each connection to a TLS port.
+
+    Raises:
+        TlsError: the certificate cannot be used.
+    """
+    context = server_context(files)
+
+    def begin(
+        config: uvicorn.Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> TlsGate:
+        http = functools.partial(BoundedHttpProtocol, config, server_state, app_state, _loop)
+        return TlsGate(context, http, server_state.connections)
+
+    return begin

@@ -13,11 +13,14 @@ from urllib.parse import parse_qs, urlsplit
 
 import msgspec
 
-from vivavoce.app.access import AccessPolicy, Asked, check_access
-from vivavoce.app.authentication import KeyRing, credential_id, header_keys, protocol_keys
+from vivavoce.app.access import AccessPolicy, Asked, check_access, with_keys
+from vivavoce.app.authentication import Caller, Gatekeeper, header_keys, protocol_keys
+from vivavoce.app.bodies import error_of
 from vivavoce.app.errors import REQUEST_ID_HEADER, HttpError, unknown_url
 from vivavoce.app.models import ModelCatalogue, model_not_found
-from vivavoce.protocol.errors import ErrorDetail
+from vivavoce.app.secrets import ClientSecret, safety_identifier
+from vivavoce.protocol.errors import ClientError, ErrorDetail, invalid_value
+from vivavoce.protocol.locks import refuse_locked
 from vivavoce.runtime.sink import SessionRequest
 from vivavoce.transports.connection import Handshake
 
@@ -26,6 +29,7 @@ BETA_PATH: Final = "/openai/realtime"
 PROTOCOL: Final = "realtime"
 BETA_PROTOCOL: Final = "openai-beta.realtime-v1"
 BETA_TOKEN: Final = "realtime=v1"
+INTENTS: Final = ("transcription",)
 _KEY_BYTES: Final = 16  # RFC 6455 section 4.1
 
 CLOSE_AUTHENTICATION: Final = 3000
@@ -59,7 +63,7 @@ class UpgradePolicy(msgspec.Struct, frozen=True):
     """What the server's settings say about WebSockets."""
 
     access: AccessPolicy
-    keys: KeyRing
+    gatekeeper: Gatekeeper
     models: ModelCatalogue
 
 
@@ -94,25 +98,41 @@ class _Refusal(msgspec.Struct, frozen=True):
 
 def decide(request: UpgradeRequest, policy: UpgradePolicy) -> Decision:
     """Return what becomes of a request to upgrade."""
-    asked = Asked(request.headers.get("host", ()), request.headers.get("origin", ()), request.local_address)
-    refused = check_access(policy.access, asked) or _check_route(request) or _check_handshake(request)
+    refused = _check_access(request, policy) or _check_route(request) or _check_handshake(request)
     if refused is not None:
         return refused
     handshake = _handshake(request)
-    refusal = _check_key(request, policy.keys)
-    if refusal is None and "call_id" in request.query and request.path != BETA_PATH:
+    caller = policy.gatekeeper.identify(header_keys(request.headers) or protocol_keys(request.protocols))
+    if isinstance(caller, HttpError):
+        return _refused(request, handshake, _Refusal(caller, CLOSE_AUTHENTICATION))
+    if "call_id" in request.query and request.path != BETA_PATH:
         return _call_not_found(request.query["call_id"][0])
-    if refusal is None and _is_beta(request):
+    if _is_beta(request):
         return _accept_and_close(handshake, _BETA_DISABLED)
-    refusal = refusal or _check_query(request, policy.models)
+    refusal = _check_query(request, caller.secret, policy.models)
     if refusal is not None:
-        return _accept_and_close(handshake, refusal) if _reads_no_status(request) else refusal.error
-    return Accept(handshake, _session_request(request))
+        return _refused(request, handshake, refusal)
+    return Accept(handshake, _session_request(request, caller))
 
 
-def _session_request(request: UpgradeRequest) -> SessionRequest:
-    keys = header_keys(request.headers) or protocol_keys(request.protocols)
-    return SessionRequest(request.request_id, _model(request), credential_id(keys))
+def refuse_session(request: UpgradeRequest, fault: ClientError) -> Decision:
+    """Return the answer to a request whose session cannot be had, in the way that the client can read."""
+    return _refused(request, _handshake(request), _Refusal(error_of(fault), CLOSE_INVALID_REQUEST))
+
+
+def _session_request(request: UpgradeRequest, caller: Caller) -> SessionRequest:
+    secret = caller.secret
+    is_transcription = "intent" in request.query or (secret is not None and secret.kind == "transcription")
+    named = safety_identifier(next(iter(request.headers.get("openai-safety-identifier", ())), None))
+    return SessionRequest(
+        request_id=request.request_id,
+        # Some clients name a model for transcription too; the session's `transcription.model` is what counts there.
+        model=None if is_transcription else _model(request) or (None if secret is None else secret.model),
+        credential_id=caller.credential_id,
+        kind="transcription" if is_transcription else "realtime",
+        configuration=None if secret is None else secret.configuration,
+        safety_identifier=(None if secret is None else secret.safety_identifier) or named,
+    )
 
 
 def _model(request: UpgradeRequest) -> str | None:
@@ -136,6 +156,11 @@ def _handshake(request: UpgradeRequest) -> Handshake:
 
 
 # Checks ---------------------------------------------------------------------------------------------------------
+
+
+def _check_access(request: UpgradeRequest, policy: UpgradePolicy) -> HttpError | None:
+    asked = Asked(request.headers.get("host", ()), request.headers.get("origin", ()), request.local_address)
+    return check_access(with_keys(policy.access, has_keys=policy.gatekeeper.ring.has_keys), asked)
 
 
 def _check_route(request: UpgradeRequest) -> HttpError | None:
@@ -165,28 +190,34 @@ def _is_nonce(key: str) -> bool:
         return False
 
 
-def _check_key(request: UpgradeRequest, keys: KeyRing) -> _Refusal | None:
-    presented = header_keys(request.headers) or protocol_keys(request.protocols)
-    if keys.admits(presented):
-        return None
-    return _Refusal(invalid_api_key(is_given=bool(presented)), CLOSE_AUTHENTICATION)
+def _check_query(request: UpgradeRequest, secret: ClientSecret | None, models: ModelCatalogue) -> _Refusal | None:
+    intent = request.query.get("intent", [None])[0]
+    if intent is not None and intent not in INTENTS:
+        return _Refusal(error_of(invalid_value(intent, INTENTS, "intent")), CLOSE_INVALID_REQUEST)
+    wanted = "transcription" if intent is not None else None
+    if secret is not None and secret.kind is not None:
+        if secret.kind == "translation" or (wanted is not None and secret.kind != wanted):
+            return _wrong_kind(secret.kind)
+        wanted = secret.kind
+    return None if wanted == "transcription" else _check_model(request, secret, models)
 
 
-def invalid_api_key(*, is_given: bool) -> HttpError:
-    """Return the 401 answer; it tells nothing about the key but whether there was one."""
-    message = "Incorrect API key provided." if is_given else "You didn't provide an API key."
-    return HttpError(status=401, message=message, code="invalid_api_key", headers={"www-authenticate": "Bearer"})
-
-
-def _check_query(request: UpgradeRequest, models: ModelCatalogue) -> _Refusal | None:
-    if "intent" in request.query:
-        message = f"Invalid value: '{request.query['intent'][0][:100]}'. This server has no sessions with an intent."
-        error = HttpError(status=400, message=message, param="intent", code="invalid_value")
-        return _Refusal(error, CLOSE_INVALID_REQUEST)
-    model = _model(request)
+def _check_model(request: UpgradeRequest, secret: ClientSecret | None, models: ModelCatalogue) -> _Refusal | None:
+    asked = _model(request)
+    if secret is not None and asked is not None and asked != secret.model:
+        try:
+            refuse_locked(secret.locked, "model", "model")
+        except ClientError as fault:
+            return _Refusal(error_of(fault), CLOSE_INVALID_REQUEST)
+    model = asked or (None if secret is None else secret.model)
     if model is None or models.serves(model):
         return None
     return _Refusal(model_not_found(model[:100]), CLOSE_MODEL_NOT_FOUND)
+
+
+def _wrong_kind(kind: str) -> _Refusal:
+    message = f"This client secret opens {kind} sessions only."
+    return _Refusal(HttpError(status=403, message=message, code="insufficient_permissions"), CLOSE_INVALID_REQUEST)
 
 
 def _call_not_found(call_id: str) -> HttpError:
@@ -202,6 +233,10 @@ _BETA_DISABLED: Final = _Refusal(
     ),
     CLOSE_INVALID_REQUEST,
 )
+
+
+def _refused(request: UpgradeRequest, handshake: Handshake, refusal: _Refusal) -> AcceptAndClose | HttpError:
+    return _accept_and_close(handshake, refusal) if _reads_no_status(request) else refusal.error
 
 
 def _accept_and_close(handshake: Handshake, refusal: _Refusal) -> AcceptAndClose:

@@ -16,8 +16,17 @@ from uvicorn.config import Config
 from uvicorn.server import ServerState
 
 from vivavoce.app.errors import HttpError, draining, internal_error, make_request_id
-from vivavoce.app.upgrade import Accept, AcceptAndClose, Decision, UpgradePolicy, UpgradeRequest, decide
+from vivavoce.app.upgrade import (
+    Accept,
+    AcceptAndClose,
+    Decision,
+    UpgradePolicy,
+    UpgradeRequest,
+    decide,
+    refuse_session,
+)
 from vivavoce.core.vocabulary import Disconnected
+from vivavoce.protocol.errors import ClientError
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionHost
 from vivavoce.transports.connection import CLOSE_RESTART, FrameLink
 from vivavoce.transports.endpoint import Endpoint
@@ -99,6 +108,9 @@ class RealtimeWebSocketProtocol(asyncio.Protocol):
             session = self._endpoint.host.open(decision.session, client.websocket.sink)
         except AtCapacity as full:
             self._refuse(at_capacity(full), request, transport)
+            return
+        except ClientError as fault:  # the configuration of a client secret that the engines cannot have any more
+            self._perform(refuse_session(request, fault), request, transport)
             return
         _log_upgrade(request, 101, None)
         try:

@@ -44,6 +44,11 @@ class AssetStatus(msgspec.Struct, frozen=True):
     state: AssetState
     path: Path | None = None
 
+    @property
+    def is_as_needed(self) -> bool:
+        """Whether it can stay so: installed, or optional and absent."""
+        return self.state is AssetState.INSTALLED or (self.asset.is_optional and self.state is AssetState.MISSING)
+
 
 class FetchStage(enum.Enum):
     """How far a fetch is."""

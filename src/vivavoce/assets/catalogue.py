@@ -27,6 +27,7 @@ class Asset(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     licence: str  # SPDX identifier as the package declares it
     licence_member: str
     description: str = ""
+    is_optional: bool = False  # fetched only by name; nothing needs it unless it is configured
 
     @property
     def relative_path(self) -> Path:

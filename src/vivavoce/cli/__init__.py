@@ -8,10 +8,13 @@ import typer
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None)
 assets_app = typer.Typer(no_args_is_help=True, help="Model files: list, fetch, verify.")
 config_app = typer.Typer(no_args_is_help=True, help="The effective configuration.")
+keys_app = typer.Typer(no_args_is_help=True, help="API keys of the server: create, list, revoke.")
 app.add_typer(assets_app, name="assets")
 app.add_typer(config_app, name="config")
+app.add_typer(keys_app, name="keys")
 
 ConfigOption = Annotated[Path | None, typer.Option("--config", help="Configuration file (TOML).")]
+DataOption = Annotated[Path | None, typer.Option("--data-dir", help="Folder for what the server keeps.")]
 JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
@@ -33,6 +36,9 @@ def serve(
     config: ConfigOption = None,
     engine: Annotated[str | None, typer.Option(help="Default pipeline: embedded or scripted.")] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Serve other machines without any key.")] = False,
+    tls_self_signed: Annotated[
+        bool, typer.Option("--tls-self-signed", help="Serve https and wss with a certificate made here.")
+    ] = False,
     open_page: Annotated[bool, typer.Option("--open", help="Open the voice page in a browser.")] = False,
 ) -> None:
     """Run the server until it is told to stop."""
@@ -42,6 +48,7 @@ def serve(
         "server.host": host,
         "server.port": port,
         "server.insecure": insecure or None,
+        "server.tls_self_signed": tls_self_signed or None,
         "engines.default": engine,
         "data_dir": None if data_dir is None else str(data_dir),
     }
@@ -134,3 +141,36 @@ def assets_fetch(
     from vivavoce.cli.assets import run_fetch
 
     run_fetch(names or [], config)
+
+
+@keys_app.command("create")
+def keys_create(
+    name: Annotated[str, typer.Option(help="What the key is for; shown in lists.")] = "",
+    expires_days: Annotated[int | None, typer.Option(min=1, max=3660, help="Days until it expires.")] = None,
+    data_dir: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Make a key and print it, once; a running server takes it within a second."""
+    from vivavoce.cli.keys import KeyPlace, run_create
+
+    run_create(KeyPlace(data_dir, config), name, expires_days)
+
+
+@keys_app.command("list")
+def keys_list(data_dir: DataOption = None, config: ConfigOption = None, as_json: JsonOption = False) -> None:
+    """List the keys that were made here, also expired and revoked ones; never the keys themselves."""
+    from vivavoce.cli.keys import KeyPlace, run_list
+
+    run_list(KeyPlace(data_dir, config), as_json=as_json)
+
+
+@keys_app.command("revoke")
+def keys_revoke(
+    id: Annotated[str, typer.Argument(help="Id of a key, or of a client secret.")],
+    data_dir: DataOption = None,
+    config: ConfigOption = None,
+) -> None:
+    """Refuse a key and every client secret made with it; running sessions go on."""
+    from vivavoce.cli.keys import KeyPlace, run_revoke
+
+    run_revoke(KeyPlace(data_dir, config), id)

@@ -20,15 +20,15 @@ def run_list(config_path: Path | None, *, as_json: bool, is_thorough: bool) -> N
         else:
             for status in statuses:
                 typer.echo(_line(status))
-    if is_thorough and any(status.state is not AssetState.INSTALLED for status in statuses):
+    if is_thorough and not all(status.is_as_needed for status in statuses):
         raise typer.Exit(1)
 
 
 def run_fetch(names: list[str], config_path: Path | None) -> None:
-    """Install the named model files, all without names; tells each step."""
+    """Install the named model files, without names all but the optional ones; tells each step."""
     with faults_as_sentences():
         cache = asset_cache(load_configuration(config_path).configuration)
-        for name in names or [status.asset.name for status in cache.list()]:
+        for name in names or [status.asset.name for status in cache.list() if not status.asset.is_optional]:
             typer.echo(f"{name}: {cache.fetch(name, _tell_progress)}")
 
 
@@ -41,7 +41,8 @@ def _tell_progress(progress: FetchProgress) -> None:
 def _line(status: AssetStatus) -> str:
     asset = status.asset
     origin = f"{asset.package} {asset.version}, {asset.licence}, {asset.size_bytes / 1e6:.1f} MB"
-    return f"{asset.name:<14} {status.state.value:<10} {origin}  {status.path or ''}".rstrip()
+    state = "optional" if asset.is_optional and status.state is AssetState.MISSING else status.state.value
+    return f"{asset.name:<14} {state:<10} {origin}  {status.path or ''}".rstrip()
 
 
 def _row(status: AssetStatus) -> dict[str, object]:
@@ -49,6 +50,7 @@ def _row(status: AssetStatus) -> dict[str, object]:
     return {
         "name": asset.name,
         "state": status.state.value,
+        "is_optional": asset.is_optional,
         "package": asset.package,
         "version": asset.version,
         "licence": asset.licence,

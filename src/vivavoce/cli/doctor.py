@@ -118,10 +118,10 @@ async def _check_data_dir(configuration: Configuration) -> str:
 
 async def _check_assets(configuration: Configuration) -> str:
     statuses = await asyncio.to_thread(asset_cache(configuration).verify)
-    bad = [f"{one.asset.name} is {one.state.value}" for one in statuses if one.state is not AssetState.INSTALLED]
+    bad = [f"{one.asset.name} is {one.state.value}" for one in statuses if not one.is_as_needed]
     if bad:
         raise CheckFailed(f"{', '.join(bad)}; get them with: vivavoce assets fetch")
-    return ", ".join(f"{one.asset.name} {one.asset.version}" for one in statuses)
+    return ", ".join(f"{one.asset.name} {one.asset.version}" for one in statuses if one.state is AssetState.INSTALLED)
 
 
 async def _check_web() -> str:

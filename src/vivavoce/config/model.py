@@ -52,6 +52,23 @@ class Server(Section):
     max_sessions_per_key: int = Field(ge=1, description="Sessions at once per key.")
     drain_s: float = Field(ge=0, le=3600, description="Seconds that running sessions get to end at shutdown.")
     session_lifetime_min: float = Field(ge=0, description="Minutes after which a session ends; 0 is unlimited.")
+    tls_certificate: OptionalPath = Field(description="Certificate chain (PEM) to serve `https` and `wss` with.")
+    tls_key: OptionalPath = Field(description="Private key (PEM) of the certificate.")
+    tls_self_signed: bool = Field(description="Serve TLS with a certificate made at the first start, for testing.")
+
+
+class Limits(Section):
+    """What one key may use; told to clients by `rate_limits.updated`."""
+
+    requests_per_min: int = Field(ge=0, description="Responses per minute and key; 0 is unlimited.")
+    tokens_per_min: int = Field(ge=0, description="Tokens of responses per minute and key; 0 is unlimited.")
+
+
+class Mcp(Section):
+    """Remote MCP servers that clients may name in their tools."""
+
+    allowed_hosts: Names = Field(description="Host names; `*.example.com` for subdomains, `*` any public address.")
+    timeout_s: float = Field(gt=0, le=600, description="Seconds that listing or calling a tool may take.")
 
 
 class Engines(Section):
@@ -62,6 +79,9 @@ class Engines(Section):
     transcriber: Literal["pocketsphinx"] = Field(description="Speech recognition of the embedded pipeline.")
     generator: Literal["embedded"] = Field(description="Responder of the embedded pipeline.")
     synthesizer: Literal["flite"] = Field(description="Speech synthesis of the embedded pipeline.")
+    noise_reducer: Literal["none", "spectral"] = Field(description="Noise reduction, when a session asks for it.")
+    turn_scorer: Literal["none", "smart-turn"] = Field(description="Model that hears whether a turn is complete.")
+    context_tokens: int = Field(ge=256, description="Input tokens of a response at most; older items are left out.")
     transcriber_workers: int = Field(ge=1, le=64, description="Recogniser processes that stay.")
     transcriber_workers_max: int = Field(ge=1, le=64, description="Recogniser processes under load.")
 
@@ -104,11 +124,14 @@ class Configuration(Section):
     """The whole configuration."""
 
     server: Server
+    limits: Limits
     engines: Engines
+    mcp: Mcp
     models: Models
     scripted: Scripted
     session: SessionDefaults
     hosted: Hosted
+    prompts_dir: OptionalPath = Field(description="Folder of stored prompts: ID.md, ID@VERSION.md; empty: none.")
     data_dir: OptionalPath = Field(description="Folder for what the server keeps; empty: the user's data folder.")
     assets_dir: OptionalPath = Field(description="Folder for model files; empty: the user's cache folder.")
 

@@ -1,21 +1,42 @@
 """Creates responses, starts their generation when their context is complete, and reports their end."""
 
+from typing import Final
+
 from msgspec import UNSET
 
 from vivavoce.core.context import audio_tokens, context_characters, context_items, text_tokens
-from vivavoce.core.limits import MS_PER_OUTPUT_AUDIO_TOKEN, SAMPLES_PER_MS
-from vivavoce.core.requests import GenerationRequest
+from vivavoce.core.limits import MAX_MCP_ROUNDS, MS_PER_OUTPUT_AUDIO_TOKEN, SAMPLES_PER_MS
+from vivavoce.core.mcp import offered
+from vivavoce.core.mcp_calls import McpCallOutput, McpRounds
+from vivavoce.core.output_items import MessageOutput
+from vivavoce.core.planning import check_forced_server
+from vivavoce.core.requests import ContextItem, ContextMessage, FunctionSpec, GenerationRequest
 from vivavoce.core.response import CancelReason, Response, ResponsePlan, ResponseState
 from vivavoce.core.state import SessionState
+from vivavoce.core.truncation import ContextTooLong, fit_context
 from vivavoce.core.vocabulary import EngineFault, Generate
 from vivavoce.protocol import responses as wire
-from vivavoce.protocol.server_events import ResponseCreated, ResponseDone
+from vivavoce.protocol.errors import ClientError
+from vivavoce.protocol.server_events import RateLimitsUpdated, ResponseCreated, ResponseDone
+from vivavoce.protocol.tools import ToolChoice, ToolChoiceFunction, ToolChoiceMcp
+
+# The types of failures that are not ours; all others are `server_error`.
+_ERROR_TYPES: Final = {
+    "rate_limit_exceeded": "rate_limit_error",
+    "context_length_exceeded": "invalid_request_error",
+    "bad_response_create": "invalid_request_error",
+    "invalid_value": "invalid_request_error",
+}
 
 
 def create_response(state: SessionState, plan: ResponsePlan, now: float) -> Response:
-    """Announce a response; its generation begins when the transcripts of its context are final."""
+    """Announce a response; its generation begins when its context is complete."""
     response = announce_response(state, plan)
-    begin_when_ready(state, response, now)
+    refusal = state.profile.limits.admit(now)
+    if refusal is not None:
+        fail_response(state, response, EngineFault("session", "rate_limit_exceeded", refusal), now)
+    else:
+        begin_when_ready(state, response, now)
     return response
 
 
@@ -33,40 +54,72 @@ def announce_response(state: SessionState, plan: ResponsePlan) -> Response:
 
 
 def begin_when_ready(state: SessionState, response: Response, now: float) -> None:
-    """Ask the generator unless words of the context are still to come."""
+    """Ask the generator unless words of the context, or tools that are being listed, are still to come."""
+    plan = response.plan
     if response.state is not ResponseState.WAITING:
         return
+    if plan.say is not None:
+        response.say(state.out, plan.say)
+        report_end(state, response, now)
+        return
     awaited = state.transcripts.awaited()
-    if awaited and any(entry.item.id in awaited for entry in response.plan.context):
+    if awaited and any(entry.item.id in awaited for entry in plan.context):
+        return
+    if plan.tools and state.tools.mcp.is_awaited(plan.tools):
         return
     if _answers_silence(state, response):
         response.complete_empty(state.out)
-        report_end(state, response)
+        report_end(state, response, now)
+    elif plan.conversation is not None and state.tools.mcp.approved:
+        response.begin_calling(state.out, state.tools.mcp.take_approved())
+    else:
+        generate(state, response, now)
+
+
+def generate(state: SessionState, response: Response, now: float) -> None:
+    """Ask the generator for a round of a response: its first, or one that goes on from what MCP tools returned."""
+    plan = response.plan
+    try:
+        check_forced_server(state, plan.tools, plan.tool_choice)
+        request = _request(state, response, now)
+    except (ClientError, ContextTooLong) as error:
+        fail_response(state, response, _unanswerable(error), now)
         return
-    request = _request(state, response.plan, now)
     characters = len(request.instructions) + context_characters(request.items)
-    response.begin(text_tokens(characters), audio_tokens(response.plan.context))
-    state.out.put(Generate(response.id, request))
+    response.begin(text_tokens(characters), audio_tokens(plan.context))
+    state.out.put(Generate(response.id, request, is_background=plan.conversation is None))
 
 
-def cancel_response(state: SessionState, response: Response, reason: CancelReason) -> None:
+def continue_response(state: SessionState, response: Response, now: float) -> None:
+    """Go on with a response whose MCP calls have returned, and report its end if it has ended."""
+    if response.wants_round:
+        generate(state, response, now)
+    report_end(state, response, now)
+
+
+def cancel_response(state: SessionState, response: Response, reason: CancelReason, now: float) -> None:
     """Stop a response and report it."""
     response.cancel(state.out, reason)
-    report_end(state, response)
+    report_end(state, response, now)
 
 
-def fail_response(state: SessionState, response: Response, fault: EngineFault) -> None:
+def fail_response(state: SessionState, response: Response, fault: EngineFault, now: float) -> None:
     """End a response that an engine could not go on with."""
     response.fail(state.out, fault)
-    report_end(state, response)
+    report_end(state, response, now)
 
 
-def report_end(state: SessionState, response: Response) -> None:
-    """Send `response.done` once a response has ended."""
-    if response.is_live:
+def report_end(state: SessionState, response: Response, now: float) -> None:
+    """Send `response.done` once a response has ended, and what it has left of the limits."""
+    if response.is_live or response.id not in state.responding.live:
         return
     state.responding.forget(response)
-    state.out.send(ResponseDone(event_id=state.out.event_id(), response=_wire_response(response)))
+    done = _wire_response(response)
+    state.out.send(ResponseDone(event_id=state.out.event_id(), response=done))
+    limits = state.profile.limits
+    limits.charge(done.usage.total_tokens if done.usage is not None else 0, now)
+    if left := limits.report(now):
+        state.out.send(RateLimitsUpdated(event_id=state.out.event_id(), rate_limits=left))
 
 
 def _answers_silence(state: SessionState, response: Response) -> bool:
@@ -75,16 +128,72 @@ def _answers_silence(state: SessionState, response: Response) -> bool:
     return entry is not None and not entry.text
 
 
-def _request(state: SessionState, plan: ResponsePlan, now: float) -> GenerationRequest:
+def _request(state: SessionState, response: Response, now: float) -> GenerationRequest:
+    plan, rounds = response.plan, response.mcp
+    specs, rounds.targets = offered(state.tools.mcp, plan.tools, can_ask=plan.conversation is not None)
+    choice, specs = _choice(plan.tool_choice, specs, rounds)
+    characters = len(plan.instructions) + sum(len(spec.name) + len(spec.description) for spec in specs)
     return GenerationRequest(
         instructions=plan.instructions,
-        items=context_items(plan.context),
-        tools=plan.tools,
-        tool_choice=plan.tool_choice,
+        items=(*_context(state, plan, text_tokens(characters)), *_own_items(response)),
+        tools=specs,
+        tool_choice=choice,
         is_spoken=plan.is_audio,
-        elapsed_s=now - state.opened_at,
+        elapsed_s=now - state.span.opened_at,
         model=state.session.model,
     )
+
+
+def _context(state: SessionState, plan: ResponsePlan, fixed_tokens: int) -> tuple[ContextItem, ...]:
+    """Return what fits of the context; what a default response leaves out is left out from then on."""
+    entries = plan.context if plan.has_own_input else tuple(entry for entry in plan.context if not entry.is_dropped)
+    limit = state.profile.policy.context_tokens
+    count, items = fit_context(entries, state.session.truncation, limit, fixed_tokens)
+    if not plan.has_own_input and plan.conversation is not None:
+        for entry in entries[:count]:
+            entry.is_dropped = True
+    return items
+
+
+def _own_items(response: Response) -> tuple[ContextItem, ...]:
+    """What the response itself has said and found out in earlier rounds."""
+    items: list[ContextItem] = []
+    for output in response.items:
+        if isinstance(output, MessageOutput):
+            items.append(ContextMessage("assistant", response.text_of(output)))
+        elif isinstance(output, McpCallOutput):
+            items.extend(context_items((output.entry,)))
+    return tuple(items)
+
+
+def _choice(
+    choice: ToolChoice, specs: tuple[FunctionSpec, ...], rounds: McpRounds
+) -> tuple[str, tuple[FunctionSpec, ...]]:
+    """Return the choice in the generator's terms, and the tools that it leaves. It forces the first round only."""
+    if rounds.count >= MAX_MCP_ROUNDS - 1:
+        return "none", specs
+    if choice == "none" or (rounds.count == 0 and not rounds.has_called and choice != "auto"):
+        return _forced(choice, specs, rounds)
+    return "auto", specs
+
+
+def _forced(
+    choice: ToolChoice, specs: tuple[FunctionSpec, ...], rounds: McpRounds
+) -> tuple[str, tuple[FunctionSpec, ...]]:
+    if isinstance(choice, ToolChoiceFunction):
+        return f"function:{choice.name}", specs
+    if not isinstance(choice, ToolChoiceMcp):
+        return choice, specs
+    names = {name: target.name for name, target in rounds.targets.items() if target.server.label == choice.server_label}
+    if isinstance(choice.name, str):
+        return next((f"function:{name}" for name, own in names.items() if own == choice.name), "none"), specs
+    return "required", tuple(spec for spec in specs if spec.name in names)
+
+
+def _unanswerable(error: ClientError | ContextTooLong) -> EngineFault:
+    if isinstance(error, ContextTooLong):
+        return EngineFault("session", "context_length_exceeded", f"The conversation is too long: {error}.")
+    return EngineFault("session", error.detail.code or "bad_response_create", error.detail.message)
 
 
 def _wire_response(response: Response) -> wire.Response:
@@ -126,20 +235,26 @@ def _status_details(response: Response) -> wire.StatusDetails | None:
         case ResponseState.FAILED:
             fault = response.ending.fault
             assert fault is not None, "a failed response names its fault"
-            error = wire.StatusError(type="server_error", code=fault.code, message=fault.message)
+            kind = _ERROR_TYPES.get(fault.code, "server_error")
+            error = wire.StatusError(type=kind, code=fault.code, message=fault.message)
             return wire.StatusDetails(type="failed", error=error)
         case _:
             return None
 
 
 def _usage(response: Response) -> wire.Usage:
-    text_in, audio_in = response.input_tokens
-    text_out = response.generated_tokens or text_tokens(response.output_characters)
+    tokens = response.tokens
+    text_out = tokens.text_out or text_tokens(response.output_characters)
     audio_out = -(-response.output_samples // (SAMPLES_PER_MS * MS_PER_OUTPUT_AUDIO_TOKEN))
     return wire.Usage(
-        total_tokens=text_in + audio_in + text_out + audio_out,
-        input_tokens=text_in + audio_in,
+        total_tokens=tokens.text_in + tokens.audio_in + text_out + audio_out,
+        input_tokens=tokens.text_in + tokens.audio_in,
         output_tokens=text_out + audio_out,
-        input_token_details=wire.InputTokenDetails(text_tokens=text_in, audio_tokens=audio_in),
+        input_token_details=wire.InputTokenDetails(
+            text_tokens=tokens.text_in,
+            audio_tokens=tokens.audio_in,
+            cached_tokens=tokens.cached,
+            cached_tokens_details=wire.CachedTokensDetails(text_tokens=tokens.cached),
+        ),
         output_token_details=wire.OutputTokenDetails(text_tokens=text_out, audio_tokens=audio_out),
     )

@@ -12,9 +12,15 @@ from vivavoce.core.limits import MAX_RETRIEVED_AUDIO_BYTES, SAMPLES_PER_MS, TRUN
 from vivavoce.core.planning import encoding_of
 from vivavoce.core.state import SessionState, TranscriptSettled
 from vivavoce.core.vocabulary import AbortTranscript
-from vivavoce.protocol.client_events import ConversationItemCreate, ConversationItemTruncate
+from vivavoce.protocol.client_events import (
+    ConversationItemCreate,
+    ConversationItemDelete,
+    ConversationItemRetrieve,
+    ConversationItemTruncate,
+)
 from vivavoce.protocol.errors import (
     ClientError,
+    approval_request_missing,
     audio_already_shorter,
     call_missing,
     duplicate_item,
@@ -29,8 +35,11 @@ from vivavoce.protocol.items import (
     FunctionCall,
     FunctionCallOutput,
     InputAudio,
+    InputImage,
     Item,
     ItemReference,
+    McpApprovalRequest,
+    McpApprovalResponse,
     Message,
     OutputAudio,
     OutputText,
@@ -43,6 +52,25 @@ from vivavoce.protocol.server_events import (
     ConversationItemTruncated,
 )
 
+ItemEvent = ConversationItemCreate | ConversationItemRetrieve | ConversationItemTruncate | ConversationItemDelete
+
+
+def handle_item_event(state: SessionState, event: ItemEvent, now: float) -> None:
+    """Do what a client wants with an item.
+
+    Raises:
+        ClientError: the event cannot be honoured.
+    """
+    match event:
+        case ConversationItemCreate():
+            create_item(state, event, now)
+        case ConversationItemRetrieve(item_id=item_id):
+            retrieve_item(state, item_id)
+        case ConversationItemTruncate():
+            truncate_item(state, event)
+        case ConversationItemDelete(item_id=item_id):
+            delete_item(state, item_id)
+
 
 def create_item(state: SessionState, event: ConversationItemCreate, now: float) -> None:
     """Add the client's item; it never starts a response."""
@@ -52,11 +80,15 @@ def create_item(state: SessionState, event: ConversationItemCreate, now: float) 
         raise duplicate_item(item.id)  # speech that was announced will get this id
     if isinstance(item, FunctionCallOutput) and state.tools.state(item.call_id) is None:
         raise call_missing(item.call_id)
+    if isinstance(item, McpApprovalResponse) and not state.tools.mcp.is_asked(item.approval_request_id):
+        raise approval_request_missing(item.approval_request_id)
     previous_id = state.conversation.insert(entry, event.previous_item_id)
     if isinstance(item, FunctionCall):
         state.tools.request(item.call_id)
     elif isinstance(item, FunctionCallOutput):
         state.tools.give_back(item.call_id)
+    elif isinstance(item, McpApprovalResponse):
+        state.tools.mcp.answer(item.approval_request_id, approve=item.approve)
     out = state.out
     out.send(ConversationItemAdded(event_id=out.event_id(), previous_item_id=previous_id, item=item))
     out.send(ConversationItemDone(event_id=out.event_id(), previous_item_id=previous_id, item=item))
@@ -113,6 +145,8 @@ def delete_item(state: SessionState, item_id: str) -> None:
     state.conversation.delete(item_id)
     if isinstance(entry.item, FunctionCall):
         state.tools.forget(entry.item.call_id)
+    if isinstance(entry.item, McpApprovalRequest):
+        state.tools.mcp.forget(item_id)
     if state.transcripts.drop(item_id):
         state.out.put(AbortTranscript(item_id))
         state.facts.append(TranscriptSettled(item_id, "", None))
@@ -175,6 +209,7 @@ def _message_entry(state: SessionState, message: Message) -> Entry:
         encoding=encoding,
         samples=samples_in(len(audio), encoding),
         wants_transcript=any(part.transcript is None for part in parts),
+        has_images=any(isinstance(part, InputImage) for part in stored.content),
     )
 
 

@@ -1,28 +1,39 @@
 """Builds what a generator reads from conversation items, and counts what it costs."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 from vivavoce.core.conversation import Entry
 from vivavoce.core.limits import CHARACTERS_PER_TOKEN, MS_PER_INPUT_AUDIO_TOKEN, SAMPLES_PER_MS
-from vivavoce.core.requests import ContextItem, ContextMessage, ContextToolCall, ContextToolOutput
+from vivavoce.core.requests import ContextImage, ContextItem, ContextMessage, ContextToolCall, ContextToolOutput
 from vivavoce.protocol.items import (
     FunctionCall,
     FunctionCallOutput,
     InputAudio,
+    InputImage,
     InputText,
     Item,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
     Message,
     OutputAudio,
     OutputText,
 )
 
+_MCP_ITEMS: Final = frozenset({McpCall, McpApprovalRequest})
+
 
 def context_items(entries: Iterable[Entry]) -> tuple[ContextItem, ...]:
     """Return the items as a generator reads them: each call with an output, each output with a call.
 
-    Open calls get a placeholder; the output of a call that was deleted is left out.
+    Open calls get a placeholder; the output of a call that was deleted is left out. An MCP call that was asked for
+    stands where its request does, until it has been made.
     """
+    entries = tuple(entries)
     items = [item for entry in entries if (item := _context_item(entry)) is not None]
+    if any([type(entry.item) in _MCP_ITEMS for entry in entries]):
+        items = _with_mcp(entries)
     outputs = [item for item in items if type(item) is ContextToolOutput]
     calls = [item for item in items if type(item) is ContextToolCall]
     if not outputs and not calls:
@@ -68,12 +79,48 @@ def _context_item(entry: Entry) -> ContextItem | None:
     if type(item) is Message:  # a conversation may have thousands: this is the fast way to ask
         if item.role == "assistant":
             return ContextMessage("assistant", entry.heard_text(), entry.heard_samples is not None)
-        return ContextMessage(item.role, entry.text)
+        return ContextMessage(item.role, entry.text, images=_images(item) if entry.has_images else ())
     if isinstance(item, FunctionCall):
         return ContextToolCall(item.call_id, item.name, item.arguments)
     if isinstance(item, FunctionCallOutput):
         return ContextToolOutput(item.call_id, item.output)
     return None
+
+
+def _with_mcp(entries: tuple[Entry, ...]) -> list[ContextItem]:
+    """Return the items of a context in which the server has called tools itself, or has asked to."""
+    found = [entry.item for entry in entries]
+    made = {item.approval_request_id for item in found if isinstance(item, McpCall)}
+    answers = {item.approval_request_id: item for item in found if isinstance(item, McpApprovalResponse)}
+    items: list[ContextItem] = []
+    for entry in entries:
+        match entry.item:
+            case McpCall() as call:
+                items += [ContextToolCall(call.id, call.name, call.arguments), _mcp_output(call)]
+            case McpApprovalRequest() as asked if asked.id not in made:
+                output = ContextToolOutput(asked.id, _refusal(answers.get(asked.id)))
+                items += [ContextToolCall(asked.id, asked.name, asked.arguments), output]
+            case _:
+                other = _context_item(entry)
+                items += [other] if other is not None else []
+    return items
+
+
+def _mcp_output(call: McpCall) -> ContextToolOutput:
+    if call.error is not None:
+        return ContextToolOutput(call.id, f"The tool failed: {call.error.message}")
+    return ContextToolOutput(call.id, call.output)
+
+
+def _refusal(answer: McpApprovalResponse | None) -> str | None:
+    """Return what stands for a refused call; None while the client has not refused it."""
+    if answer is None or answer.approve:
+        return None
+    return f"The user did not approve this call. {answer.reason or ''}".rstrip()
+
+
+def _images(message: Message) -> tuple[ContextImage, ...]:
+    return tuple(ContextImage(part.image_url, part.detail) for part in message.content if isinstance(part, InputImage))
 
 
 def _paired(items: list[ContextItem], called: set[str], answered: set[str]) -> Iterator[ContextItem]:

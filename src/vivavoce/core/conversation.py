@@ -37,6 +37,8 @@ class Entry(msgspec.Struct):
     is_in_progress: bool = False
     is_spoken: bool = False  # an assistant message that is given as audio
     wants_transcript: bool = False  # the client's audio came without words
+    has_images: bool = False
+    is_dropped: bool = False  # too old for the model's input; it stays in the conversation
 
     @property
     def audio_bytes(self) -> int:

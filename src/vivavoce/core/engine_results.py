@@ -2,15 +2,21 @@
 
 from typing import assert_never
 
-from vivavoce.core.answering import fail_response, report_end
-from vivavoce.core.limits import SAMPLES_PER_MS
-from vivavoce.core.state import SessionState, TranscriptSettled
-from vivavoce.core.transcripts import Transcript, TranscriptState
+from vivavoce.core.answering import begin_when_ready, continue_response, fail_response, report_end
+from vivavoce.core.detection import take_turn_score
+from vivavoce.core.mcp import AskedCall
+from vivavoce.core.mcp_tools import take_listing
+from vivavoce.core.response import TokenCount
+from vivavoce.core.state import SessionState
+from vivavoce.core.transcript_results import take_transcript
 from vivavoce.core.vocabulary import (
-    EngineFault,
     EngineResult,
     GenerationFailed,
     GenerationFinished,
+    McpCallFailed,
+    McpCallReturned,
+    McpListingFailed,
+    McpToolsListed,
     SpeechSynthesized,
     SynthesisFailed,
     SynthesisFinished,
@@ -19,129 +25,93 @@ from vivavoce.core.vocabulary import (
     TranscriptFailed,
     TranscriptFinalized,
     TranscriptRevised,
+    TurnScored,
 )
-from vivavoce.protocol.items import InputAudio, Message
-from vivavoce.protocol.server_events import (
-    ConversationItemInputAudioTranscriptionCompleted,
-    ConversationItemInputAudioTranscriptionDelta,
-    ConversationItemInputAudioTranscriptionFailed,
-    DurationUsage,
-    TranscriptionError,
-)
+from vivavoce.protocol.items import FunctionCall, McpApprovalRequest
 
 
 def take_result(state: SessionState, result: EngineResult, now: float) -> None:
     """Hand an engine's result to the machine that asked for it."""
     match result:
-        case TranscriptRevised():
-            revise_transcript(state, result)
-        case TranscriptFinalized():
-            finalize_transcript(state, result)
-        case TranscriptFailed():
-            fail_transcript(state, result)
+        case TranscriptRevised() | TranscriptFinalized() | TranscriptFailed():
+            take_transcript(state, result)
         case TextGenerated():
-            take_text(state, result)
+            take_text(state, result, now)
         case ToolCallGenerated():
             take_tool_call(state, result)
         case GenerationFinished():
-            finish_generation(state, result)
+            finish_generation(state, result, now)
         case GenerationFailed() | SynthesisFailed():
-            fail_generation(state, result)
+            fail_generation(state, result, now)
         case SpeechSynthesized():
             take_speech(state, result, now)
         case SynthesisFinished():
-            finish_speech(state, result)
+            finish_speech(state, result, now)
+        case TurnScored():
+            take_turn_score(state, result)
+        case McpToolsListed() | McpListingFailed():
+            take_listing(state, result)
+            begin_waiting(state, now)
+        case McpCallReturned() | McpCallFailed():
+            take_mcp_result(state, result, now)
         case never:
             assert_never(never)
 
 
-def revise_transcript(state: SessionState, revised: TranscriptRevised) -> None:
-    """More of an utterance is known; the client gets what will not be rewritten."""
-    transcript = state.transcripts.get(revised.item_id)
-    if transcript is None:
-        return
-    transcript.stable = revised.stable
-    if transcript.is_visible and transcript.is_announced:
-        _send_delta(state, transcript)
+def begin_waiting(state: SessionState, now: float) -> None:
+    """Let responses begin that waited for something that has come."""
+    for response in list(state.responding.live.values()):
+        begin_when_ready(state, response, now)
 
 
-def finalize_transcript(state: SessionState, final: TranscriptFinalized) -> None:
-    """An utterance's words are known."""
-    if not _is_awaited(state, final.item_id):
-        return
-    transcript = state.transcripts.settle(final.item_id)
-    text = final.text.strip()
-    entry = transcript.entry
-    assert entry is not None, "a transcript that is awaited belongs to an item"
-    entry.text = f"{entry.text} {text}".strip()  # the client may have written beside what it said
-    entry.wants_transcript = False
-    if transcript.is_visible:
-        if isinstance(entry.item, Message):
-            entry.item = _with_transcript(entry.item, text)
-        transcript.stable = text
-        _send_delta(state, transcript)
-        send_completed(state, final.item_id, text, entry.samples)
-    state.facts.append(TranscriptSettled(final.item_id, text, None))
-
-
-def fail_transcript(state: SessionState, failed: TranscriptFailed) -> None:
-    """The transcriber gave up; before the commit this only marks the utterance, which is then tried once more."""
-    transcript = state.transcripts.get(failed.item_id)
-    if transcript is None:
-        return
-    if transcript.state is TranscriptState.LISTENING:
-        transcript.fault = failed.fault
-        return
-    settle_failed_transcript(state, failed.item_id, failed.fault)
-
-
-def settle_failed_transcript(state: SessionState, item_id: str, fault: EngineFault) -> None:
-    """An utterance's words will not be known."""
-    transcript = state.transcripts.settle(item_id)
-    if transcript.is_visible:
-        state.out.send(
-            ConversationItemInputAudioTranscriptionFailed(
-                event_id=state.out.event_id(),
-                item_id=item_id,
-                content_index=0,
-                error=TranscriptionError(
-                    type="server_error",
-                    code=fault.code,
-                    message=f"Input transcription failed for item '{item_id}': {fault.message}",
-                ),
-            )
-        )
-    state.facts.append(TranscriptSettled(item_id, "", fault))
-
-
-def take_text(state: SessionState, generated: TextGenerated) -> None:
+def take_text(state: SessionState, generated: TextGenerated, now: float) -> None:
     response = state.responding.live.get(generated.response_id)
     if response is not None:
         response.write(state.out, generated.text)
-        report_end(state, response)
+        report_end(state, response, now)
 
 
 def take_tool_call(state: SessionState, generated: ToolCallGenerated) -> None:
     response = state.responding.live.get(generated.response_id)
     if response is None:
         return
-    call_id = response.call(state.out, generated.name, generated.arguments)
-    if call_id is not None and response.plan.conversation is not None:
-        state.tools.request(call_id)
+    target = response.mcp.targets.get(generated.name)
+    entry = response.call(state.out, generated.name, generated.arguments)
+    if entry is None or response.plan.conversation is None:
+        return
+    if isinstance(entry.item, FunctionCall):
+        state.tools.request(entry.item.call_id)
+    elif isinstance(entry.item, McpApprovalRequest) and target is not None:
+        state.tools.mcp.ask(AskedCall(entry.item.id, target.server, target.name, generated.arguments))
 
 
-def finish_generation(state: SessionState, finished: GenerationFinished) -> None:
+def take_mcp_result(state: SessionState, result: McpCallReturned | McpCallFailed, now: float) -> None:
+    """A tool that the server called has returned, and with the last one of a round the response goes on."""
+    for response in list(state.responding.live.values()):
+        if result.item_id not in response.mcp.open:
+            continue
+        if isinstance(result, McpCallReturned):
+            response.take_mcp_result(state.out, result.item_id, result.output, None)
+        else:
+            response.take_mcp_result(state.out, result.item_id, None, result.error)
+        continue_response(state, response, now)
+
+
+def finish_generation(state: SessionState, finished: GenerationFinished, now: float) -> None:
     response = state.responding.live.get(finished.response_id)
     if response is not None:
-        response.count_tokens(finished.input_tokens, finished.output_tokens)
+        counted = TokenCount(
+            text_in=finished.input_tokens, cached=finished.cached_tokens, text_out=finished.output_tokens
+        )
+        response.count_tokens(counted)
         response.finish_generation(state.out, finished.reason)
-        report_end(state, response)
+        continue_response(state, response, now)
 
 
-def fail_generation(state: SessionState, failed: GenerationFailed | SynthesisFailed) -> None:
+def fail_generation(state: SessionState, failed: GenerationFailed | SynthesisFailed, now: float) -> None:
     response = state.responding.live.get(failed.response_id)
     if response is not None:
-        fail_response(state, response, failed.fault)
+        fail_response(state, response, failed.fault, now)
 
 
 def take_speech(state: SessionState, speech: SpeechSynthesized, now: float) -> None:
@@ -156,42 +126,8 @@ def take_speech(state: SessionState, speech: SpeechSynthesized, now: float) -> N
         state.playout.play(message.place.item_id, speech.samples, now, response.id if is_in_conversation else "")
 
 
-def finish_speech(state: SessionState, finished: SynthesisFinished) -> None:
+def finish_speech(state: SessionState, finished: SynthesisFinished, now: float) -> None:
     response = state.responding.live.get(finished.response_id)
     if response is not None:
         response.finish_segment(state.out, finished.segment)
-        report_end(state, response)
-
-
-def _is_awaited(state: SessionState, item_id: str) -> bool:
-    transcript = state.transcripts.get(item_id)
-    return transcript is not None and transcript.state is TranscriptState.FINISHING
-
-
-def _with_transcript(item: Message, text: str) -> Message:
-    return Message(id=item.id, role=item.role, status=item.status, content=(InputAudio(transcript=text),))
-
-
-def _send_delta(state: SessionState, transcript: Transcript) -> None:
-    delta = transcript.unsent()
-    if not delta:
-        return
-    transcript.sent += delta
-    state.out.send(
-        ConversationItemInputAudioTranscriptionDelta(
-            event_id=state.out.event_id(), item_id=transcript.item_id, content_index=0, delta=delta
-        )
-    )
-
-
-def send_completed(state: SessionState, item_id: str, text: str, samples: int) -> None:
-    """Tell the client the words of an item."""
-    state.out.send(
-        ConversationItemInputAudioTranscriptionCompleted(
-            event_id=state.out.event_id(),
-            item_id=item_id,
-            content_index=0,
-            transcript=text,
-            usage=DurationUsage(seconds=samples / SAMPLES_PER_MS / 1000),
-        )
-    )
+        report_end(state, response, now)

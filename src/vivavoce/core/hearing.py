@@ -1,6 +1,7 @@
 """From audio to items: feeds the detector and the transcriber, follows the turn, commits utterances."""
 
 from vivavoce.core.conversation import Entry
+from vivavoce.core.detection import Detection, detection_of, turn_settings
 from vivavoce.core.input_buffer import samples_in
 from vivavoce.core.limits import (
     MAX_IDLE_PROMPTS,
@@ -8,13 +9,15 @@ from vivavoce.core.limits import (
     ONSET_WINDOWS_AUDIBLE,
     SAMPLES_PER_MS,
     TRANSCRIPT_TIMEOUT_S,
+    TURN_SCORE_SAMPLES,
+    TURN_SCORE_SILENCE_MS,
 )
 from vivavoce.core.listening import Utterance
 from vivavoce.core.playout import Playing
 from vivavoce.core.requests import SAMPLE_RATE_HZ, TranscriptOptions
 from vivavoce.core.state import SessionState, SpeechBegan, SpeechEnded, UserIdle, UtteranceCommitted
 from vivavoce.core.transcripts import Transcript
-from vivavoce.core.turn import Turn, TurnSettings, TurnStarted, TurnStopped
+from vivavoce.core.turn import Turn, TurnStarted, TurnStopped
 from vivavoce.core.vocabulary import (
     AbortTranscript,
     DetectionFailed,
@@ -22,6 +25,7 @@ from vivavoce.core.vocabulary import (
     FeedTranscript,
     FinishTranscript,
     OpenTranscript,
+    ScoreTurn,
     SpeechScored,
 )
 from vivavoce.protocol.errors import ErrorDetail
@@ -35,7 +39,6 @@ from vivavoce.protocol.server_events import (
     InputAudioBufferSpeechStopped,
     InputAudioBufferTimeoutTriggered,
 )
-from vivavoce.protocol.session import ServerVad
 
 
 def append_audio(state: SessionState, audio: bytes) -> None:
@@ -49,12 +52,13 @@ def append_audio(state: SessionState, audio: bytes) -> None:
     added = listening.buffer.append(audio)
     if not added:
         return
-    if vad_of(state) is None:
+    detection = detection_of(state)
+    if detection is None:
         _feed_manual_turn(state, added)
         return
     state.out.put(DetectSpeech(listening.detection_id, position, added, listening.buffer.encoding))
     if listening.turn.state is Turn.TRAILING:
-        stopped = listening.turn.advance(listening.buffer.end_sample, _turn_settings(state))
+        stopped = listening.turn.advance(listening.buffer.end_sample, turn_settings(state, detection))
         if stopped is not None:
             _speech_ended(state, stopped)
 
@@ -62,12 +66,13 @@ def append_audio(state: SessionState, audio: bytes) -> None:
 def score_window(state: SessionState, scored: SpeechScored, now: float) -> None:
     """Take the detector's score of one window."""
     listening = state.listening
-    vad = vad_of(state)
-    if vad is None or scored.detection_id != listening.detection_id:
+    detection = detection_of(state)
+    if detection is None or scored.detection_id != listening.detection_id:
         return
     is_audible = state.playout.state(now) is Playing.PLAYING
     onset_windows = ONSET_WINDOWS_AUDIBLE if is_audible else ONSET_WINDOWS
-    change = listening.turn.score(scored.end_sample, scored.probability, _turn_settings(state), onset_windows)
+    settings = turn_settings(state, detection)
+    change = listening.turn.score(scored.end_sample, scored.probability, settings, onset_windows)
     if isinstance(change, TurnStarted):
         state.facts.append(SpeechBegan(change.onset_sample))
     if isinstance(change, TurnStopped):
@@ -75,13 +80,15 @@ def score_window(state: SessionState, scored: SpeechScored, now: float) -> None:
         return
     _feed_utterance(state, scored.end_sample)
     if listening.turn.state is Turn.IDLE:
-        _follow_silence(state, vad, is_audible)
+        _follow_silence(state, detection, is_audible)
+    elif detection.eagerness is not None and state.profile.policy.scores_turns:
+        _follow_sound(state)
 
 
 def fail_detection(state: SessionState, failed: DetectionFailed) -> None:
     """Tell the client that nobody hears its speech begin or end; a turn under way ends with what was appended."""
     listening = state.listening
-    if vad_of(state) is None or failed.detection_id != listening.detection_id:
+    if detection_of(state) is None or failed.detection_id != listening.detection_id:
         return
     listening.turn.reset(listening.buffer.end_sample)
     if listening.utterance is not None:
@@ -93,10 +100,10 @@ def fail_detection(state: SessionState, failed: DetectionFailed) -> None:
 
 def begin_detected_turn(state: SessionState, onset_sample: int) -> None:
     """Announce speech and start to transcribe it, with the padding before its onset."""
-    vad = vad_of(state)
-    assert vad is not None, "only a detector hears speech begin"
+    detection = detection_of(state)
+    assert detection is not None, "only a detector hears speech begin"
     listening = state.listening
-    start_sample = max(listening.buffer.start_sample, onset_sample - vad.prefix_padding_ms * SAMPLES_PER_MS)
+    start_sample = max(listening.buffer.start_sample, onset_sample - detection.prefix_padding_ms * SAMPLES_PER_MS)
     utterance = begin_utterance(state, start_sample, is_announced=True)
     listening.idle_since_sample = None
     listening.idle_prompts = 0
@@ -118,8 +125,8 @@ def commit_detected_turn(state: SessionState, end_sample: int, now: float) -> No
             event_id=state.out.event_id(), audio_end_ms=end_sample // SAMPLES_PER_MS, item_id=utterance.item_id
         )
     )
-    vad = vad_of(state)
-    _commit(state, end_sample, now, wants_answer=vad is not None and vad.create_response)
+    detection = detection_of(state)
+    _commit(state, end_sample, now, wants_answer=detection is not None and detection.creates_response)
 
 
 def commit_for_client(state: SessionState, now: float) -> None:
@@ -135,6 +142,7 @@ def commit_silence(state: SessionState, end_sample: int) -> Entry:
     item_id = state.out.make_id("item")
     listening.idle_since_sample = None
     listening.idle_prompts += 1
+    listening.prompted_after = state.responding.finished_count
     state.out.send(
         InputAudioBufferTimeoutTriggered(
             event_id=state.out.event_id(),
@@ -163,12 +171,6 @@ def begin_utterance(state: SessionState, start_sample: int, *, is_announced: boo
     return utterance
 
 
-def vad_of(state: SessionState) -> ServerVad | None:
-    """Return the turn detection in force; None means that the client commits."""
-    detection = state.session.audio.input.turn_detection
-    return detection if isinstance(detection, ServerVad) else None
-
-
 def transcribe_audio(state: SessionState, entry: Entry, now: float) -> None:
     """Find out the words of an item that came with audio and without a transcript; the client is not told."""
     item_id = entry.item.id
@@ -189,19 +191,39 @@ def _speech_ended(state: SessionState, stopped: TurnStopped) -> None:
     state.facts.append(SpeechEnded(stopped.end_sample))
 
 
-def _follow_silence(state: SessionState, vad: ServerVad, is_audible: bool) -> None:
+def _follow_sound(state: SessionState) -> None:
+    """Ask the turn scorer once about each silence, when the turn could end for the first time."""
+    listening = state.listening
+    utterance = listening.utterance
+    if utterance is None:
+        return
+    if listening.turn.state is Turn.SPEECH:
+        utterance.sound = None
+        return
+    scored_sample = listening.turn.scored_sample
+    is_asked = utterance.asked_sample > listening.turn.last_speech_sample
+    if is_asked or listening.turn.silence_samples < TURN_SCORE_SILENCE_MS * SAMPLES_PER_MS:
+        return
+    utterance.asked_sample = scored_sample
+    first_sample = max(utterance.start_sample, scored_sample - TURN_SCORE_SAMPLES)
+    audio = listening.buffer.take(first_sample, scored_sample)
+    state.out.put(ScoreTurn(utterance.item_id, scored_sample, audio, listening.buffer.encoding))
+
+
+def _follow_silence(state: SessionState, detection: Detection, is_audible: bool) -> None:
     listening = state.listening
     responding = state.responding
     scored_sample = listening.turn.scored_sample
-    if vad.idle_timeout_ms is None or is_audible or responding.active is not None or responding.pending is not None:
+    timeout_ms = detection.idle_timeout_ms
+    if timeout_ms is None or is_audible or responding.active is not None or responding.pending is not None:
         listening.idle_since_sample = None
     elif listening.idle_since_sample is not None:
-        if scored_sample - listening.idle_since_sample >= vad.idle_timeout_ms * SAMPLES_PER_MS:
+        if scored_sample - listening.idle_since_sample >= timeout_ms * SAMPLES_PER_MS:
             state.facts.append(UserIdle(scored_sample))
-    elif responding.finished_count and listening.idle_prompts < MAX_IDLE_PROMPTS:
+    elif responding.finished_count > listening.prompted_after and listening.idle_prompts < MAX_IDLE_PROMPTS:
         listening.idle_since_sample = scored_sample
     if listening.idle_since_sample is None:
-        listening.discard_silence(vad.prefix_padding_ms * SAMPLES_PER_MS)
+        listening.discard_silence(detection.prefix_padding_ms * SAMPLES_PER_MS)
 
 
 def _feed_utterance(state: SessionState, to_sample: int) -> None:
@@ -262,7 +284,14 @@ def _transcript_options(state: SessionState, transcript: Transcript) -> Transcri
     asked = state.session.audio.input.transcription
     if asked is None:
         return TranscriptOptions(number=transcript.number)
-    return TranscriptOptions(number=transcript.number, language=asked.language, prompt=asked.prompt)
+    return TranscriptOptions(
+        number=transcript.number,
+        language=asked.language,
+        prompt=asked.prompt,
+        languages=asked.languages or (),
+        keywords=asked.keywords or (),
+        delay=asked.delay or None,
+    )
 
 
 def _finish_transcript(state: SessionState, entry: Entry, now: float) -> None:
@@ -279,9 +308,3 @@ def _utterance(state: SessionState) -> Utterance:
     utterance = state.listening.utterance
     assert utterance is not None, "a commit ends an utterance"
     return utterance
-
-
-def _turn_settings(state: SessionState) -> TurnSettings:
-    vad = vad_of(state)
-    assert vad is not None, "a detector has settings"
-    return TurnSettings(vad.threshold, vad.silence_duration_ms * SAMPLES_PER_MS)

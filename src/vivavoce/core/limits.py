@@ -18,6 +18,9 @@ ONSET_WINDOWS: Final = 2  # consecutive speech windows before `speech_started`
 ONSET_WINDOWS_AUDIBLE: Final = 4  # the same while a response is audible: a guard against echo
 OFF_LEVEL_BELOW_THRESHOLD: Final = 0.15  # hysteresis of the detector
 
+TURN_SCORE_SILENCE_MS: Final = 200  # the turn scorer is asked after this much silence, the earliest end of a turn
+TURN_SCORE_SAMPLES: Final = 8 * SAMPLE_RATE_HZ  # of the utterance's end that it hears
+
 TRANSCRIPT_WAIT_S: Final = 0.3  # an automatic response waits this long for the final transcript
 TRANSCRIPT_TIMEOUT_S: Final = 15.0  # plus the length of the utterance; then the transcript has failed
 TRUNCATE_OVERSHOOT_MS: Final = 250  # playback clocks of clients run ahead; within this the cut is clamped
@@ -32,3 +35,6 @@ SAMPLES_PER_CHARACTER: Final = 70 * SAMPLES_PER_MS  # of half-made speech withou
 CHARACTERS_PER_TOKEN: Final = 4  # text tokens are estimated where an engine does not count them
 MS_PER_INPUT_AUDIO_TOKEN: Final = 100  # the hosted rates, so that dashboards work
 MS_PER_OUTPUT_AUDIO_TOKEN: Final = 50
+
+MCP_LISTING_WAIT_S: Final = 3.0  # a response waits this long for the tools of a server that is being listed
+MAX_MCP_ROUNDS: Final = 8  # generations of one response; the last may call nothing

@@ -30,15 +30,26 @@ class AudioEncoding(enum.Enum):
     PCMA = "audio/pcma"  # G.711 A-law, mono, 8 kHz: 8 bytes per ms
 
 
+class ContextImage(msgspec.Struct, frozen=True):
+    """A picture that the user showed; `data_uri` is base64 PNG or JPEG."""
+
+    data_uri: str
+    detail: Literal["auto", "low", "high"] = "auto"
+
+    def __repr__(self) -> str:
+        return f"ContextImage({len(self.data_uri)} characters, detail={self.detail!r})"
+
+
 class ContextMessage(msgspec.Struct, frozen=True, tag="message"):
     """One message of the conversation as the generator sees it.
 
-    `cut` tells that the listener interrupted it: `text` holds only what was heard.
+    `is_cut` tells that the listener interrupted it: `text` holds only what was heard.
     """
 
     role: str  # "user", "assistant" or "system"
     text: str
     is_cut: bool = False
+    images: tuple[ContextImage, ...] = ()
 
 
 class ContextToolCall(msgspec.Struct, frozen=True, tag="function_call"):
@@ -89,6 +100,21 @@ class TranscriptOptions(msgspec.Struct, frozen=True):
     number: int = 1
     language: str | None = None  # ISO-639-1
     prompt: str | None = None
+    languages: tuple[str, ...] = ()  # candidates, ISO-639-1
+    keywords: tuple[str, ...] = ()
+    delay: str | None = None  # how long to wait for certainty: "minimal" to "xhigh"
+
+
+class McpServer(msgspec.Struct, frozen=True):
+    """A remote MCP server as the client named it; `authorization` and `headers` are secrets and never shown."""
+
+    label: str
+    url: str
+    authorization: str | None = None  # sent as a bearer token
+    headers: tuple[tuple[str, str], ...] = ()
+
+    def __repr__(self) -> str:
+        return f"McpServer({self.label!r})"
 
 
 class SpeechRequest(msgspec.Struct, frozen=True):

@@ -1,10 +1,13 @@
 """One response: from `response.created` to exactly one `response.done`, whatever happens between.
 
     WAITING ──► GENERATING ──► SPEAKING ──► COMPLETED | INCOMPLETE
+       │          │    ▲           │
+       └──────► CALLING (MCP) ─────┤
        └────────────┴──────────────┴──────► CANCELLED | FAILED
 
-WAITING: the transcripts of its context are not final. SPEAKING: the generator has ended, speech is still being
-made. Text of a spoken message becomes segments; a segment's words are announced with its first audio, so that a
+WAITING: the transcripts of its context are not final, or its tools are being listed. CALLING: the generator has
+ended, MCP tools have not returned; then it goes on in another round. SPEAKING: no more is generated, speech is still
+being made. Text of a spoken message becomes segments; a segment's words are announced with its first audio, so that a
 cancelled response never claims words that nobody could have heard.
 """
 
@@ -16,13 +19,16 @@ import msgspec
 from vivavoce.core.conversation import Conversation, Entry
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.heard import SpokenSegment
-from vivavoce.core.limits import CHARACTERS_PER_TOKEN
+from vivavoce.core.limits import CHARACTERS_PER_TOKEN, MAX_MCP_ROUNDS
+from vivavoce.core.mcp import AskedCall, McpTarget
+from vivavoce.core.mcp_calls import McpCallOutput, McpRounds, write_approval_request
 from vivavoce.core.output_items import ItemStatus, MessageOutput, Place, Writing, write_call
-from vivavoce.core.requests import AudioEncoding, FunctionSpec, GenerationEnd, SpeechRequest, Word
+from vivavoce.core.requests import AudioEncoding, GenerationEnd, SpeechRequest, Word
 from vivavoce.core.segments import Segmenter
 from vivavoce.core.vocabulary import CancelGeneration, CancelSpeaking, EngineFault, Speak
-from vivavoce.protocol.items import Item
+from vivavoce.protocol.items import Item, McpError
 from vivavoce.protocol.responses import ResponseAudio, StatusReason
+from vivavoce.protocol.tools import Tool, ToolChoice
 
 
 class ResponseState(enum.Enum):
@@ -30,6 +36,7 @@ class ResponseState(enum.Enum):
 
     WAITING = "waiting"
     GENERATING = "generating"
+    CALLING = "calling"
     SPEAKING = "speaking"
     COMPLETED = "completed"
     INCOMPLETE = "incomplete"
@@ -37,12 +44,15 @@ class ResponseState(enum.Enum):
     FAILED = "failed"
 
 
-LIVE: Final = frozenset({ResponseState.WAITING, ResponseState.GENERATING, ResponseState.SPEAKING})
+LIVE: Final = frozenset(
+    {ResponseState.WAITING, ResponseState.GENERATING, ResponseState.CALLING, ResponseState.SPEAKING}
+)
 _CUTS: Final = frozenset({ResponseState.CANCELLED, ResponseState.FAILED})  # there was more to say
 _ENDS: Final = frozenset(ResponseState) - LIVE
 TRANSITIONS: Final[dict[ResponseState, frozenset[ResponseState]]] = {
-    ResponseState.WAITING: frozenset({ResponseState.GENERATING}) | _ENDS,
-    ResponseState.GENERATING: frozenset({ResponseState.SPEAKING}) | _ENDS,
+    ResponseState.WAITING: frozenset({ResponseState.GENERATING, ResponseState.CALLING}) | _ENDS,
+    ResponseState.GENERATING: frozenset({ResponseState.CALLING, ResponseState.SPEAKING}) | _ENDS,
+    ResponseState.CALLING: frozenset({ResponseState.GENERATING, ResponseState.SPEAKING}) | _ENDS,
     ResponseState.SPEAKING: _ENDS,
     **{end: frozenset() for end in _ENDS},
 }
@@ -55,8 +65,8 @@ class ResponsePlan(msgspec.Struct, frozen=True):
 
     is_audio: bool
     instructions: str
-    tools: tuple[FunctionSpec, ...]
-    tool_choice: str
+    tools: tuple[Tool, ...]
+    tool_choice: ToolChoice
     max_output_tokens: int | None  # None: no limit
     voice: str
     speed: float
@@ -66,6 +76,8 @@ class ResponsePlan(msgspec.Struct, frozen=True):
     context: tuple[Entry, ...]
     metadata: dict[str, str] | None
     answers_item_id: str | None = None  # of an automatic response: the utterance it answers
+    has_own_input: bool = False  # the client spelled the context out
+    say: str | None = None  # spoken exactly as given: no generator is asked
 
 
 class Ending(msgspec.Struct, frozen=True):
@@ -73,6 +85,16 @@ class Ending(msgspec.Struct, frozen=True):
 
     reason: StatusReason | None = None
     fault: EngineFault | None = None
+
+
+class TokenCount(msgspec.Struct):
+    """What a response has cost so far; `cached` is part of `text_in`. Counts of rounds add up."""
+
+    text_in: int = 0
+    audio_in: int = 0
+    cached: int = 0
+    text_out: int = 0  # as the generator counted them; 0: it did not
+    estimated: int = 0  # of the input, in the round under way
 
 
 class _Speech(msgspec.Struct):
@@ -92,9 +114,9 @@ class Response:
         self.plan = plan
         self.state = ResponseState.WAITING
         self.ending = Ending()
-        self.input_tokens = (0, 0)  # text, audio
-        self.generated_tokens = 0  # as the generator counted them; 0: it did not
-        self.items: list[MessageOutput | Entry] = []
+        self.tokens = TokenCount()
+        self.items: list[MessageOutput | McpCallOutput | Entry] = []
+        self.mcp = McpRounds()
         self._message: MessageOutput | None = None  # takes the text that is generated
         self._segmenter = Segmenter()
         self._speech: list[_Speech] = []
@@ -117,10 +139,38 @@ class Response:
     def output_samples(self) -> int:
         return sum(item.entry.samples for item in self.items if isinstance(item, MessageOutput))
 
+    @property
+    def wants_round(self) -> bool:
+        """Whether its MCP calls have returned, and it goes on with what they say."""
+        return self.state is ResponseState.CALLING and self.mcp.is_complete
+
     def begin(self, text_tokens: int, audio_tokens: int) -> None:
         """The context is complete and costs this much; the generator was asked."""
-        self.input_tokens = (text_tokens, audio_tokens)
+        self.tokens.text_in += text_tokens
+        self.tokens.estimated = text_tokens
+        self.tokens.audio_in = audio_tokens
+        self.mcp.begin()
         self._go(ResponseState.GENERATING)
+
+    def begin_calling(self, out: Emitter, calls: list[AskedCall]) -> None:
+        """Make the calls that the client has approved; their results are generated from."""
+        self._go(ResponseState.CALLING)
+        for call in calls:
+            target = McpTarget(call.server, call.name, needs_approval=False)
+            self._call_mcp(out, target, call.arguments, call.request_id)
+
+    def say(self, out: Emitter, text: str) -> None:
+        """Give a text as it stands."""
+        self._go(ResponseState.GENERATING)
+        self._characters += len(text)
+        self._write_allowed(out, text)
+        self.finish_generation(out, "stop")
+
+    def text_of(self, message: MessageOutput) -> str:
+        """Return all that was generated for a message, spoken or not."""
+        if not message.is_audio:
+            return message.entry.text
+        return "".join(speech.text for speech in self._speech if speech.message is message)
 
     def write(self, out: Emitter, text: str) -> None:
         """Take generated text; what exceeds the token limit is cut and ends the response."""
@@ -134,29 +184,48 @@ class Response:
             out.put(CancelGeneration(self.id))
             self.finish_generation(out, "max_output_tokens")
 
-    def call(self, out: Emitter, name: str, arguments: str) -> str | None:
-        """Take a generated function call; returns its `call_id`."""
+    def call(self, out: Emitter, name: str, arguments: str) -> Entry | None:
+        """Take a generated call of a function or an MCP tool; returns the entry of its item."""
         if self.state is not ResponseState.GENERATING:
             return None
         self._end_message_text(out)
         self._characters += len(name) + len(arguments)
-        call_id = out.make_id("call")
-        self.items.append(write_call(out, self._next_place(out), call_id, name, arguments))
-        return call_id
+        target = self.mcp.targets.get(name)
+        if target is not None and not target.needs_approval:
+            return self._call_mcp(out, target, arguments)
+        self.mcp.awaits_client = True
+        place = self._next_place(out)
+        if target is not None:
+            entry = write_approval_request(out, place, target, arguments)
+        else:
+            entry = write_call(out, place, out.make_id("call"), name, arguments)
+        self.items.append(entry)
+        return entry
 
-    def count_tokens(self, input_tokens: int, output_tokens: int) -> None:
-        """Take the generator's own counts in place of the estimates; 0 means that it did not count."""
+    def take_mcp_result(self, out: Emitter, item_id: str, output: str | None, error: McpError | None) -> None:
+        """An MCP tool has returned or failed."""
+        call = self.mcp.open.pop(item_id, None)
+        if call is None:
+            return
+        call.close(out, output, error)
+        self._leave_calling(out)
+
+    def count_tokens(self, counted: TokenCount) -> None:
+        """Take the generator's own counts of a round in place of the estimate; 0 means that it did not count."""
         if self.state is ResponseState.GENERATING:
-            self.input_tokens = (input_tokens or self.input_tokens[0], self.input_tokens[1])
-            self.generated_tokens = output_tokens
+            text_in = counted.text_in or self.tokens.estimated
+            self.tokens.text_in += text_in - self.tokens.estimated
+            self.tokens.cached += min(counted.cached, text_in)
+            self.tokens.text_out += counted.text_out
 
     def finish_generation(self, out: Emitter, reason: GenerationEnd) -> None:
         """The generator has ended."""
         if self.state is not ResponseState.GENERATING:
             return
         self.ending = Ending(reason=None if reason == "stop" else reason)
-        self._go(ResponseState.SPEAKING)
+        self._go(ResponseState.CALLING if self.mcp.has_called else ResponseState.SPEAKING)
         self._end_message_text(out)
+        self._leave_calling(out)
         self._finish_when_spoken(out)
 
     def play(
@@ -198,6 +267,25 @@ class Response:
         assert not self.items, "an answer has begun"
         self._end(out, ResponseState.COMPLETED)
 
+    def _call_mcp(
+        self, out: Emitter, target: McpTarget, arguments: str, approval_request_id: str | None = None
+    ) -> Entry:
+        call = McpCallOutput(out, self._next_place(out), target, arguments, approval_request_id)
+        self.mcp.has_called = True
+        self.mcp.open[call.place.item_id] = call
+        self.items.append(call)
+        return call.entry
+
+    def _leave_calling(self, out: Emitter) -> None:
+        """Go on to the end if what has returned leads to no further round."""
+        if self.state is not ResponseState.CALLING or self.mcp.open:
+            return
+        is_last = self.ending.reason is not None or self.mcp.count >= MAX_MCP_ROUNDS
+        if is_last or self.mcp.awaits_client:
+            self.mcp.has_called = False
+            self._go(ResponseState.SPEAKING)
+            self._finish_when_spoken(out)
+
     def _allowed_text(self, text: str) -> str:
         limit = self.plan.max_output_tokens
         if limit is None:
@@ -218,7 +306,8 @@ class Response:
     def _speak(self, out: Emitter, message: MessageOutput, text: str) -> None:
         plan = self.plan
         request = SpeechRequest(text=text, voice=plan.voice, speed=plan.speed)
-        out.put(Speak(self.id, len(self._speech), request, plan.encoding))
+        is_background = plan.conversation is None
+        out.put(Speak(self.id, len(self._speech), request, plan.encoding, is_background))
         self._speech.append(_Speech(message, text))
 
     def _end_message_text(self, out: Emitter) -> None:
@@ -256,7 +345,10 @@ class Response:
         self._message = None
         if self._speech:
             out.put(CancelSpeaking(self.id))
+        self.mcp.open.clear()
         for item in self.items:
+            if isinstance(item, McpCallOutput) and item.state is Writing.OPEN:
+                item.cancel(out)
             if isinstance(item, MessageOutput) and item.state is Writing.OPEN:
                 status: ItemStatus = "completed" if state is ResponseState.COMPLETED else "incomplete"
                 item.close(out, status, is_cut=state in _CUTS)

@@ -5,14 +5,16 @@
 - The user's turn ends: `speech_stopped`, the commit and the item; the final transcript is asked for.
 - An utterance is committed, with `create_response` and no active response: an automatic response is pending.
 - A transcript is settled: the pending response is created (unless there are no words); waiting ones may begin.
-- The user stays idle: the silence becomes an item and a response is created.
+- The client approves an MCP call: a response makes it and goes on with the result.
+- The user stays idle: the silence becomes an item and, with `create_response`, a response is created.
 """
 
 from typing import assert_never
 
 from vivavoce.core.answering import announce_response, begin_when_ready, cancel_response, create_response, fail_response
-from vivavoce.core.engine_results import send_completed
-from vivavoce.core.hearing import begin_detected_turn, commit_detected_turn, commit_silence, vad_of
+from vivavoce.core.detection import detection_of
+from vivavoce.core.hearing import begin_detected_turn, commit_detected_turn, commit_silence
+from vivavoce.core.lifecycle import Lifecycle
 from vivavoce.core.limits import TRANSCRIPT_WAIT_S
 from vivavoce.core.planning import plan_response
 from vivavoce.core.state import (
@@ -24,6 +26,7 @@ from vivavoce.core.state import (
     UserIdle,
     UtteranceCommitted,
 )
+from vivavoce.core.transcript_results import send_completed
 from vivavoce.core.vocabulary import ClearPlayout, EngineFault
 
 
@@ -43,6 +46,7 @@ def settle(state: SessionState, now: float) -> None:
                 _prompt_idle_user(state, end_sample, now)
             case never:
                 assert_never(never)
+    _make_approved_calls(state, now)
 
 
 def answer_pending(state: SessionState, now: float) -> None:
@@ -63,9 +67,16 @@ def note_heard(state: SessionState, now: float) -> None:
     state.playout.clear(now)
 
 
+def _make_approved_calls(state: SessionState, now: float) -> None:
+    """Calls that the client has approved are made by a response, as soon as one may write to the conversation."""
+    is_free = state.responding.active is None and state.responding.pending is None
+    if state.tools.mcp.approved and is_free and state.lifecycle is Lifecycle.ACTIVE:
+        create_response(state, plan_response(state, None, tuple(state.conversation)), now)
+
+
 def _begin_turn(state: SessionState, onset_sample: int, now: float) -> None:
-    vad = vad_of(state)
-    interrupts = vad is not None and vad.interrupt_response
+    detection = detection_of(state)
+    interrupts = detection is not None and detection.interrupts_response
     if interrupts:
         state.responding.pending = None
     elif state.responding.pending is not None:
@@ -85,7 +96,7 @@ def _interrupt(state: SessionState, now: float) -> None:
         return
     if active.id not in audible:
         state.out.put(ClearPlayout(active.id))  # the estimate may be behind what a paced track still holds
-    cancel_response(state, active, "turn_detected")
+    cancel_response(state, active, "turn_detected", now)
 
 
 def _await_answer(state: SessionState, committed: UtteranceCommitted, now: float) -> None:
@@ -101,10 +112,10 @@ def _answer_settled(state: SessionState, settled: TranscriptSettled, now: float)
         if settled.text:
             _answer(state, settled.item_id, now)
         elif settled.fault is not None:
-            _refuse_answer(state, settled.item_id, settled.fault)
+            _refuse_answer(state, settled.item_id, settled.fault, now)
     for response in list(responding.live.values()):
         if settled.fault is not None and response.plan.answers_item_id == settled.item_id:
-            fail_response(state, response, settled.fault)
+            fail_response(state, response, settled.fault, now)
         else:
             begin_when_ready(state, response, now)
 
@@ -114,16 +125,17 @@ def _answer(state: SessionState, item_id: str, now: float) -> None:
         create_response(state, plan_response(state, None, tuple(state.conversation), item_id), now)
 
 
-def _refuse_answer(state: SessionState, item_id: str, fault: EngineFault) -> None:
+def _refuse_answer(state: SessionState, item_id: str, fault: EngineFault, now: float) -> None:
     """Say that nothing can be answered: the words are not known."""
     if state.responding.active is None:
         plan = plan_response(state, None, tuple(state.conversation), item_id)
-        fail_response(state, announce_response(state, plan), fault)
+        fail_response(state, announce_response(state, plan), fault, now)
 
 
 def _prompt_idle_user(state: SessionState, end_sample: int, now: float) -> None:
     entry = commit_silence(state, end_sample)
     if state.session.audio.input.transcription is not None:
         send_completed(state, entry.item.id, "", entry.samples)
-    plan = plan_response(state, None, tuple(state.conversation))
-    create_response(state, plan, now)
+    detection = detection_of(state)
+    if detection is not None and detection.creates_response:
+        create_response(state, plan_response(state, None, tuple(state.conversation)), now)

@@ -1,20 +1,25 @@
 """The local session: one input in, every output it causes out. It only dispatches; the machines decide."""
 
-from typing import Protocol
+from typing import Final, Protocol
 
 import msgspec
 
 from vivavoce.core import engine_results, hearing
 from vivavoce.core.answering import cancel_response
 from vivavoce.core.client_commands import handle_client_event
+from vivavoce.core.configuring import open_session
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.lifecycle import TAKES_INPUT, Lifecycle, advance
 from vivavoce.core.limits import UNLIMITED_SESSION_S
+from vivavoce.core.policy import SessionPolicy
+from vivavoce.core.rate_limits import RateLimits
 from vivavoce.core.rules import answer_pending, settle
-from vivavoce.core.state import SessionState
+from vivavoce.core.state import Profile, SessionState, Span
+from vivavoce.core.transcript_results import settle_failed_transcript
 from vivavoce.core.vocabulary import (
     AbortTranscript,
     CancelGeneration,
+    CancelMcp,
     CancelSpeaking,
     ClientRejected,
     Close,
@@ -33,8 +38,9 @@ from vivavoce.core.vocabulary import (
 )
 from vivavoce.protocol.errors import ClientError, ErrorDetail, session_expired
 from vivavoce.protocol.ids import IdSource
-from vivavoce.protocol.server_events import ErrorEvent, SessionCreated
+from vivavoce.protocol.server_events import ErrorEvent
 from vivavoce.protocol.session import RealtimeSession
+from vivavoce.protocol.session_fields import SessionKind
 
 SessionInput = FromClient | ClientRejected | SpeechScored | DetectionFailed | Draining | EngineResult
 
@@ -49,12 +55,32 @@ class Session(Protocol):
     def next_deadline(self) -> Deadline | None: ...
 
 
-class LocalSession:
-    """A conversation held with local engines. `lifetime_s` 0 is unlimited."""
+_DEFAULT_POLICY: Final = SessionPolicy()
 
-    def __init__(self, session: RealtimeSession, ids: IdSource, lifetime_s: float = 3600.0) -> None:
-        self._state = SessionState(session, Emitter(ids))
-        self._lifetime_s = lifetime_s
+
+class LocalSession:
+    """A conversation, or a transcription, with local engines."""
+
+    def __init__(
+        self,
+        session: RealtimeSession,
+        ids: IdSource,
+        policy: SessionPolicy = _DEFAULT_POLICY,
+        *,
+        kind: SessionKind = "realtime",
+        limits: RateLimits | None = None,
+        instructions: str | None = None,
+    ) -> None:
+        """Make a session that is opened by the `Opened` input.
+
+        Args:
+            session: its first configuration.
+            limits: of the client's key, shared with its other sessions; None: unlimited.
+            instructions: of the server, None if `session` has them; a stored prompt takes their place.
+        """
+        given = session.instructions if instructions is None else instructions
+        profile = Profile(kind, policy, RateLimits() if limits is None else limits, given)
+        self._state = SessionState(session, profile, Emitter(ids))
 
     def handle(self, input: Input, now: float) -> list[Output]:
         """Take one input and return all outputs it causes, in order."""
@@ -73,13 +99,15 @@ class LocalSession:
         state = self._state
         if state.lifecycle not in TAKES_INPUT:
             return []
-        if state.expires_at is not None and now >= state.expires_at:
-            return self._expire()
+        if state.span.expires_at is not None and now >= state.span.expires_at:
+            return self._expire(now)
         for item_id in state.transcripts.overdue(now):
             state.out.put(AbortTranscript(item_id))
             fault = EngineFault("transcriber", "engine_timeout", "the transcriber did not answer in time")
-            engine_results.settle_failed_transcript(state, item_id, fault)
+            settle_failed_transcript(state, item_id, fault)
         settle(state, now)
+        state.tools.mcp.give_up_waiting(now)
+        engine_results.begin_waiting(state, now)
         pending = state.responding.pending
         if pending is not None and now >= pending.deadline:
             answer_pending(state, now)
@@ -91,12 +119,14 @@ class LocalSession:
         if state.lifecycle not in TAKES_INPUT:
             return None
         deadlines: list[Deadline] = []
-        if state.expires_at is not None:
-            deadlines.append(Deadline(state.expires_at, DeadlineReason.SESSION_EXPIRY))
+        if state.span.expires_at is not None:
+            deadlines.append(Deadline(state.span.expires_at, DeadlineReason.SESSION_EXPIRY))
         if state.responding.pending is not None:
             deadlines.append(Deadline(state.responding.pending.deadline, DeadlineReason.TRANSCRIPT_WAIT))
         if (overdue_at := state.transcripts.first_deadline()) is not None:
             deadlines.append(Deadline(overdue_at, DeadlineReason.TRANSCRIPT_TIMEOUT))
+        if (listed_at := state.tools.mcp.first_deadline()) is not None:
+            deadlines.append(Deadline(listed_at, DeadlineReason.MCP_LISTING_WAIT))
         return min(deadlines, key=lambda deadline: deadline.at, default=None)
 
     def _dispatch(self, input: SessionInput, now: float) -> None:
@@ -114,7 +144,7 @@ class LocalSession:
             case DetectionFailed():
                 hearing.fail_detection(state, input)
             case Draining(is_final=is_final):
-                self._drain(is_final)
+                self._drain(is_final, now)
             case _:
                 engine_results.take_result(state, input, now)
 
@@ -129,35 +159,35 @@ class LocalSession:
     def _open(self, opened: Opened, now: float) -> list[Output]:
         state = self._state
         state.lifecycle = advance(state.lifecycle, Lifecycle.ACTIVE)
-        state.opened_at = now
-        state.expires_at = now + self._lifetime_s if self._lifetime_s else None
-        expires_at = opened.unix_s + int(self._lifetime_s or UNLIMITED_SESSION_S)
+        lifetime_s = state.profile.policy.lifetime_s
+        state.span = Span(now, now + lifetime_s if lifetime_s else None)
+        expires_at = opened.unix_s + int(lifetime_s or UNLIMITED_SESSION_S)
         state.session = msgspec.structs.replace(state.session, expires_at=expires_at)
-        state.out.send(SessionCreated(event_id=state.out.event_id(), session=state.session))
+        open_session(state, now)
         return state.out.drain()
 
-    def _expire(self) -> list[Output]:
+    def _expire(self, now: float) -> list[Output]:
         state = self._state
-        detail = session_expired(round(self._lifetime_s / 60)).detail
-        self._cancel_responses()
+        detail = session_expired(round(state.profile.policy.lifetime_s / 60)).detail
+        self._cancel_responses(now)
         self._stop_engines()
         self._report(detail)
         state.out.put(Close(1001, detail.message))
         state.lifecycle = advance(state.lifecycle, Lifecycle.CLOSING)
         return state.out.drain()
 
-    def _drain(self, is_final: bool) -> None:
+    def _drain(self, is_final: bool, now: float) -> None:
         state = self._state
         if state.lifecycle is Lifecycle.ACTIVE:
             state.lifecycle = advance(state.lifecycle, Lifecycle.DRAINING)
         if is_final:
             state.responding.pending = None
-            self._cancel_responses()
+            self._cancel_responses(now)
 
-    def _cancel_responses(self) -> None:
+    def _cancel_responses(self, now: float) -> None:
         """End what runs; of the API's two reasons for it one is the server's."""
         for response in list(self._state.responding.live.values()):
-            cancel_response(self._state, response, "turn_detected")
+            cancel_response(self._state, response, "turn_detected", now)
 
     def _disconnect(self) -> list[Output]:
         state = self._state
@@ -169,9 +199,13 @@ class LocalSession:
 
     def _stop_engines(self) -> None:
         state = self._state
-        for response_id in state.responding.live:
+        for response_id, response in state.responding.live.items():
             state.out.put(CancelGeneration(response_id))
             state.out.put(CancelSpeaking(response_id))
+            for item_id in response.mcp.open:
+                state.out.put(CancelMcp(item_id))
+        for item_id in state.tools.mcp.listings():
+            state.out.put(CancelMcp(item_id))
         for item_id in sorted(state.transcripts.awaited()):
             state.out.put(AbortTranscript(item_id))
 

@@ -9,11 +9,14 @@ from vivavoce.core.emitter import Emitter
 from vivavoce.core.lifecycle import Lifecycle
 from vivavoce.core.listening import Listening
 from vivavoce.core.playout import Playout
+from vivavoce.core.policy import SessionPolicy
+from vivavoce.core.rate_limits import RateLimits
 from vivavoce.core.response import Response
 from vivavoce.core.tools import ToolLedger
 from vivavoce.core.transcripts import Transcripts
 from vivavoce.core.vocabulary import EngineFault
 from vivavoce.protocol.session import RealtimeSession
+from vivavoce.protocol.session_fields import EffectiveSession, SessionKind, as_kind
 
 
 class SpeechBegan(msgspec.Struct, frozen=True):
@@ -77,15 +80,31 @@ class Responding:
             self.finished_count += 1
 
 
-class SessionState:
-    """The machines of one session. `opened_at` is monotonic, `session` is the effective configuration."""
+class Profile(msgspec.Struct, frozen=True):
+    """What a session is from its first moment on: its kind, what the server allows it, the limits of its key."""
 
-    def __init__(self, session: RealtimeSession, out: Emitter) -> None:
+    kind: SessionKind
+    policy: SessionPolicy
+    limits: RateLimits
+    instructions: str  # before the client has set any
+
+
+class Span(msgspec.Struct, frozen=True):
+    """When a session opened and when it expires, in monotonic seconds; None: never."""
+
+    opened_at: float = 0.0
+    expires_at: float | None = None
+
+
+class SessionState:
+    """The machines of one session. `session` is the effective configuration, held as that of a conversation."""
+
+    def __init__(self, session: RealtimeSession, profile: Profile, out: Emitter) -> None:
         self.session = session
+        self.profile = profile
         self.out = out
         self.lifecycle = Lifecycle.CREATED
-        self.opened_at = 0.0
-        self.expires_at: float | None = None  # monotonic
+        self.span = Span()
         self.listening = Listening()
         self.conversation = Conversation(out.make_id("conv"))
         self.transcripts = Transcripts()
@@ -93,3 +112,8 @@ class SessionState:
         self.playout = Playout()
         self.tools = ToolLedger()
         self.facts: deque[Fact] = deque()
+
+    @property
+    def shown_session(self) -> EffectiveSession:
+        """The session as its kind shows it."""
+        return as_kind(self.session, self.profile.kind)

@@ -2,6 +2,8 @@
 
 import enum
 
+from vivavoce.core.mcp import McpLedger
+
 
 class ToolState(enum.Enum):
     """Where a function call is."""
@@ -11,9 +13,13 @@ class ToolState(enum.Enum):
 
 
 class ToolLedger:
-    """Function calls of the conversation by `call_id`. Outputs may come late and in any order."""
+    """Function calls of the conversation by `call_id`. Outputs may come late and in any order.
+
+    `mcp` holds the tools that the server itself calls.
+    """
 
     def __init__(self) -> None:
+        self.mcp = McpLedger()
         self._calls: dict[str, ToolState] = {}
 
     def request(self, call_id: str) -> None:

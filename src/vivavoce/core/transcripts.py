@@ -29,6 +29,7 @@ class Transcript(msgspec.Struct):
     is_announced: bool
     state: TranscriptState = TranscriptState.LISTENING
     stable: str = ""  # what the transcriber will not rewrite
+    text: str = ""  # all that it has heard so far
     sent: str = ""  # what the client has got as deltas
     entry: Entry | None = None  # the item whose words these are, from the commit on
     fault: EngineFault | None = None

@@ -57,8 +57,14 @@ class TurnDetector:
     def __init__(self) -> None:
         self.state = Turn.IDLE
         self.scored_sample = 0  # end of the last scored window
+        self.last_speech_sample = 0  # end of the last window that counted as speech
+        self.pauses: list[int] = []  # samples of silence within this turn after which the speaker went on
         self._onset_windows = 0
-        self._last_speech_sample = 0  # end of the last window that counted as speech
+
+    @property
+    def silence_samples(self) -> int:
+        """The silence since the speaker's last word, 0 while somebody speaks or nobody has."""
+        return self.scored_sample - self.last_speech_sample if self.state is Turn.TRAILING else 0
 
     def score(
         self, end_sample: int, probability: float, settings: TurnSettings, onset_windows: int
@@ -68,9 +74,11 @@ class TurnDetector:
         if self.state is Turn.IDLE:
             return self._score_idle(end_sample, probability >= settings.threshold, onset_windows)
         is_speech = probability > max(settings.threshold - OFF_LEVEL_BELOW_THRESHOLD, 0.0)
+        if is_speech and self.state is Turn.TRAILING:
+            self.pauses.append(end_sample - WINDOW_SAMPLES - self.last_speech_sample)
         self.state = TRANSITIONS[self.state, is_speech]
         if is_speech:
-            self._last_speech_sample = end_sample
+            self.last_speech_sample = end_sample
         return self._stop_at(end_sample, settings)
 
     def advance(self, appended_sample: int, settings: TurnSettings) -> TurnStopped | None:
@@ -94,12 +102,13 @@ class TurnDetector:
             return None
         onset_sample = end_sample - self._onset_windows * WINDOW_SAMPLES
         self._onset_windows = 0
-        self._last_speech_sample = end_sample
+        self.pauses.clear()
+        self.last_speech_sample = end_sample
         self.state = TRANSITIONS[self.state, True]
         return TurnStarted(max(0, onset_sample))
 
     def _stop_at(self, sample: int, settings: TurnSettings) -> TurnStopped | None:
-        end_sample = self._last_speech_sample + settings.silence_samples
+        end_sample = self.last_speech_sample + settings.silence_samples
         if self.state is not Turn.TRAILING or sample < end_sample:
             return None
         self.state = Turn.IDLE

@@ -12,13 +12,16 @@ from vivavoce.core.requests import (
     AudioEncoding,
     GenerationEnd,
     GenerationRequest,
+    McpServer,
     SpeechRequest,
     TranscriptOptions,
     Word,
 )
 from vivavoce.protocol.client_events import ClientEvent
 from vivavoce.protocol.errors import ErrorDetail
+from vivavoce.protocol.items import McpError, McpListedTool
 from vivavoce.protocol.server_events import ServerEvent
+from vivavoce.protocol.session import NoiseReduction, TracingChoice
 
 
 class EngineFault(msgspec.Struct, frozen=True):
@@ -89,6 +92,14 @@ class TranscriptFailed(msgspec.Struct, frozen=True):
     fault: EngineFault
 
 
+class TurnScored(msgspec.Struct, frozen=True):
+    """The turn scorer heard the utterance up to `end_sample`; `probability` in [0, 1] that the speaker has finished."""
+
+    item_id: str
+    end_sample: int
+    probability: float
+
+
 class TextGenerated(msgspec.Struct, frozen=True):
     """The generator wrote more text."""
 
@@ -111,6 +122,7 @@ class GenerationFinished(msgspec.Struct, frozen=True):
     input_tokens: int = 0
     output_tokens: int = 0
     reason: GenerationEnd = "stop"
+    cached_tokens: int = 0  # of the input tokens
 
 
 class GenerationFailed(msgspec.Struct, frozen=True):
@@ -148,6 +160,34 @@ class SynthesisFailed(msgspec.Struct, frozen=True):
     fault: EngineFault
 
 
+class McpToolsListed(msgspec.Struct, frozen=True):
+    """An MCP server told its tools; `item_id` is that of the `mcp_list_tools` item."""
+
+    item_id: str
+    tools: tuple[McpListedTool, ...]
+
+
+class McpListingFailed(msgspec.Struct, frozen=True):
+    """An MCP server's tools could not be listed."""
+
+    item_id: str
+    error: McpError
+
+
+class McpCallReturned(msgspec.Struct, frozen=True):
+    """An MCP tool returned; `item_id` is that of the `mcp_call` item."""
+
+    item_id: str
+    output: str
+
+
+class McpCallFailed(msgspec.Struct, frozen=True):
+    """An MCP tool could not be called, or failed."""
+
+    item_id: str
+    error: McpError
+
+
 class Draining(msgspec.Struct, frozen=True):
     """The server is shutting down: what is being answered is finished, then the session ends with close code 1012.
 
@@ -174,6 +214,11 @@ EngineResult = (
     | SpeechSynthesized
     | SynthesisFinished
     | SynthesisFailed
+    | TurnScored
+    | McpToolsListed
+    | McpListingFailed
+    | McpCallReturned
+    | McpCallFailed
 )
 Input = Opened | FromClient | ClientRejected | SpeechScored | DetectionFailed | EngineResult | Draining | Disconnected
 
@@ -250,11 +295,59 @@ class AbortTranscript(msgspec.Struct, frozen=True):
     item_id: str
 
 
+class ScoreTurn(msgspec.Struct, frozen=True):
+    """Tell whether the speaker has finished; `audio` is the utterance up to `end_sample`, at most its last 8 s."""
+
+    item_id: str
+    end_sample: int
+    audio: bytes
+    encoding: AudioEncoding
+
+    def __repr__(self) -> str:
+        return f"ScoreTurn({self.item_id}, {self.end_sample}, audio={len(self.audio)} bytes)"
+
+
+class ReduceNoise(msgspec.Struct, frozen=True):
+    """From the next append on, remove noise from user audio; None: leave it as it comes."""
+
+    reduction: NoiseReduction | None
+    encoding: AudioEncoding
+
+
+class StartTrace(msgspec.Struct, frozen=True):
+    """The client enabled tracing: keep a trace of the session's events under these labels."""
+
+    tracing: TracingChoice
+
+
+class ListMcpTools(msgspec.Struct, frozen=True):
+    """Ask an MCP server for its tools."""
+
+    item_id: str
+    server: McpServer
+
+
+class CallMcpTool(msgspec.Struct, frozen=True):
+    """Call a tool of an MCP server; `arguments` is JSON text as it was generated."""
+
+    item_id: str
+    server: McpServer
+    name: str
+    arguments: str
+
+
+class CancelMcp(msgspec.Struct, frozen=True):
+    """The listing or call of this item is wanted no more; idempotent."""
+
+    item_id: str
+
+
 class Generate(msgspec.Struct, frozen=True):
-    """Write a response."""
+    """Write a response. `is_background`: out of band, so the main response's work goes first."""
 
     response_id: str
     request: GenerationRequest
+    is_background: bool = False
 
 
 class CancelGeneration(msgspec.Struct, frozen=True):
@@ -270,6 +363,7 @@ class Speak(msgspec.Struct, frozen=True):
     segment: int
     speech: SpeechRequest
     encoding: AudioEncoding
+    is_background: bool = False
 
 
 class CancelSpeaking(msgspec.Struct, frozen=True):
@@ -287,7 +381,11 @@ class Close(msgspec.Struct, frozen=True):
 
 TranscriptOutput = OpenTranscript | FeedTranscript | FinishTranscript | AbortTranscript
 ResponseOutput = Generate | CancelGeneration | Speak | CancelSpeaking
-Output = Send | PlayAudio | ClearPlayout | DetectSpeech | TranscriptOutput | ResponseOutput | Close
+McpOutput = ListMcpTools | CallMcpTool | CancelMcp
+HearingOutput = DetectSpeech | ScoreTurn | ReduceNoise
+Output = (
+    Send | PlayAudio | ClearPlayout | HearingOutput | TranscriptOutput | ResponseOutput | McpOutput | StartTrace | Close
+)
 
 
 class DeadlineReason(enum.Enum):
@@ -296,6 +394,8 @@ class DeadlineReason(enum.Enum):
     SESSION_EXPIRY = "session_expiry"
     TRANSCRIPT_WAIT = "transcript_wait"  # the automatic response has waited long enough for the final transcript
     TRANSCRIPT_TIMEOUT = "transcript_timeout"  # the transcriber never answered
+    MCP_LISTING_WAIT = "mcp_listing_wait"  # responses have waited long enough for the tools of an MCP server
+    TRANSLATION_TIMEOUT = "translation_timeout"  # the translator never gave the rest
 
 
 class Deadline(msgspec.Struct, frozen=True):

@@ -136,6 +136,19 @@ class Voice(_Part, frozen=True):
     fails_after_words: Count = 0
 
 
+class Utterance(_Part, frozen=True):
+    """One stretch of speech as the translator takes it: after `audio_ms` of input come its words in the source
+    language, their translation, and a tone of the same length; then perhaps a failure.
+
+    `{language}` in `target` stands for the target language.
+    """
+
+    source: str = ""
+    target: str = ""
+    audio_ms: Annotated[int, msgspec.Meta(ge=1, le=3_600_000)] = 1_000
+    failure: Failure | None = None
+
+
 class Score(_Part, frozen=True):
     """The detector's probability from a sample (16 kHz, counted from the start of the stream) until the next score."""
 
@@ -154,11 +167,13 @@ class Detection(_Part, frozen=True):
 class Script(_Part, frozen=True):
     """Everything the scripted engines do. The default script transcribes "scripted turn N" and echoes.
 
-    `otherwise` answers where no turn applies; without it the generator echoes.
+    `otherwise` answers where no turn applies; without it the generator echoes. The n-th utterance of a translation is
+    the n-th of `translations`; after the last one every second of audio is "scripted source N".
     """
 
     turns: tuple[Turn, ...] = ()
     otherwise: Answer | None = None
+    translations: tuple[Utterance, ...] = ()
     voice: Voice = Voice()
     detector: Detection = Detection()
 
@@ -278,6 +293,6 @@ def _refuse(script: Script, refused: tuple[str, ...]) -> None:
         for key in refused:
             if getattr(turn, key) != getattr(plain, key):
                 raise ScriptError(f"turns[{place}].{key}: has no effect here, see docs/guides/scripted.md")
-    for key in ("voice", "detector"):
+    for key in ("translations", "voice", "detector"):
         if getattr(script, key) != getattr(Script(), key):
             raise ScriptError(f"{key}: allowed in script files only, it has no effect here")

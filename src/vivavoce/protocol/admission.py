@@ -1,6 +1,6 @@
 """Rules on client events that types cannot express. Each raises the ClientError that names the field."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any, Final
 
 import msgspec
@@ -12,25 +12,25 @@ from vivavoce.protocol.extensions import EXTENSION_EVENTS
 from vivavoce.protocol.items import (
     ClientItem,
     ContentPart,
+    FunctionCall,
+    FunctionCallOutput,
     InputAudio,
+    InputImage,
     InputText,
     ItemReference,
-    Message,
+    McpApprovalRequest,
+    McpApprovalResponse,
+    McpCall,
+    McpListTools,
     OutputAudio,
     OutputText,
     Role,
 )
+from vivavoce.protocol.locks import check_locks
+from vivavoce.protocol.pictures import check_picture
 from vivavoce.protocol.responses import ResponseParams
-from vivavoce.protocol.session import (
-    AudioInputPatch,
-    Modality,
-    Prompt,
-    SemanticVad,
-    SessionPatch,
-    Tracing,
-    VoiceId,
-)
-from vivavoce.protocol.tools import McpTool, Tool, ToolChoice, ToolChoiceMcp
+from vivavoce.protocol.session import Modality, SessionPatch, Tracing, VoiceId
+from vivavoce.protocol.tools import McpTool, Tool
 
 MAX_INSTRUCTIONS_BYTES: Final = 1024 * 1024  # of UTF-8
 MAX_JSON_DEPTH: Final = 64  # of free JSON that is stored and encoded again
@@ -40,12 +40,12 @@ MAX_METADATA_VALUE: Final = 512
 
 # Message parts that a client may write, by role; assistant audio is taken as its transcript.
 _PARTS_OF_ROLE: Final[dict[Role, tuple[type[ContentPart], ...]]] = {
-    "user": (InputText, InputAudio),
+    "user": (InputText, InputAudio, InputImage),
     "system": (InputText,),
     "assistant": (OutputText, OutputAudio),
 }
 _PART_NAMES: Final[dict[Role, tuple[str, ...]]] = {
-    "user": ("input_text", "input_audio"),
+    "user": ("input_text", "input_audio", "input_image"),
     "system": ("input_text",),
     "assistant": ("output_text",),
 }
@@ -80,13 +80,13 @@ def check_session(session: SessionPatch, voices: Collection[str]) -> None:
     _check_shared(session, "session")
     if isinstance(session.tracing, Tracing) and not isinstance(session.tracing.metadata, UnsetType):
         _check_json(session.tracing.metadata, "session.tracing.metadata")
-    if session.audio is not None and session.audio.input is not None:
-        _check_audio_input(session.audio.input)
     if session.audio is not None and session.audio.output is not None:
         _check_voice(session.audio.output.voice, voices, "session.audio.output.voice")
     for index, name in enumerate(session.vivavoce.events or () if session.vivavoce is not None else ()):
         if name not in EXTENSION_EVENTS:
             raise invalid_value(name, EXTENSION_EVENTS, f"session.vivavoce.events[{index}]")
+    if session.vivavoce is not None:
+        check_locks(session.vivavoce.locked or (), "session.vivavoce.locked")
 
 
 def _admit_response(params: ResponseParams, voices: Collection[str]) -> ResponseParams:
@@ -95,6 +95,7 @@ def _admit_response(params: ResponseParams, voices: Collection[str]) -> Response
         _check_voice(params.audio.output.voice, voices, "response.audio.output.voice")
     for key, value in (params.metadata or {}).items():
         _check_metadata(key, value)
+    _check_say(params)
     if params.input is None:
         return params
     admitted = tuple(_admit_input(item, f"response.input[{index}]") for index, item in enumerate(params.input))
@@ -106,8 +107,7 @@ def _check_shared(fields: SessionPatch | ResponseParams, path: str) -> None:
     _check_instructions(fields.instructions, f"{path}.instructions")
     for index, tool in enumerate(fields.tools or ()):
         _check_tool(tool, f"{path}.tools[{index}]")
-    _check_tool_choice(fields.tool_choice, f"{path}.tool_choice")
-    _check_prompt(fields.prompt, f"{path}.prompt")
+    _check_labels(fields.tools or (), f"{path}.tools")
 
 
 def _check_modalities(modalities: tuple[Modality, ...] | None, path: str) -> None:
@@ -124,26 +124,34 @@ def _check_instructions(instructions: str | None, path: str) -> None:
 
 def _check_tool(tool: Tool, path: str) -> None:
     if isinstance(tool, McpTool):
-        raise invalid_value("mcp", ("function",), f"{path}.type")
-    _check_json(tool.parameters, f"{path}.parameters")
+        _check_mcp_tool(tool, path)
+    else:
+        _check_json(tool.parameters, f"{path}.parameters")
 
 
-def _check_tool_choice(choice: ToolChoice | None, path: str) -> None:
-    if isinstance(choice, ToolChoiceMcp):
-        raise invalid_value("mcp", ("function",), f"{path}.type")
+def _check_mcp_tool(tool: McpTool, path: str) -> None:
+    """Connectors and tunnels are services of the hosted platform."""
+    for name in ("connector_id", "tunnel_id"):
+        if getattr(tool, name):
+            raise invalid_content(f"{path}.{name}", "it is not available here, expected a 'server_url'")
+    if not tool.server_url:
+        raise missing_parameter(f"{path}.server_url")
 
 
-def _check_prompt(prompt: Prompt | None, path: str) -> None:
-    if prompt is not None:
-        raise invalid_content(path, "stored prompts are not available, expected null")
+def _check_labels(tools: Sequence[Tool], path: str) -> None:
+    labels = [tool.server_label for tool in tools if isinstance(tool, McpTool)]
+    for label in labels:
+        if labels.count(label) > 1:
+            raise invalid_content(path, f"expected distinct server labels, but got '{label}' twice")
 
 
-def _check_audio_input(audio_input: AudioInputPatch) -> None:
-    path = "session.audio.input"
-    if isinstance(audio_input.turn_detection, SemanticVad):
-        raise invalid_value("semantic_vad", ("server_vad",), f"{path}.turn_detection.type")
-    if not isinstance(audio_input.noise_reduction, UnsetType) and audio_input.noise_reduction is not None:
-        raise invalid_content(f"{path}.noise_reduction", "noise reduction is not available, expected null")
+def _check_say(params: ResponseParams) -> None:
+    """Words that are spoken exactly as given leave nothing to instruct, to read or to call."""
+    if params.vivavoce is None or params.vivavoce.say is None:
+        return
+    for name in ("instructions", "tools", "tool_choice", "input", "prompt", "max_output_tokens", "reasoning"):
+        if getattr(params, name) is not None:
+            raise invalid_content(f"response.{name}", "expected null beside 'response.vivavoce.say'")
 
 
 def _check_voice(voice: str | VoiceId | None, voices: Collection[str], path: str) -> None:
@@ -164,8 +172,11 @@ def _admit_input(item: ClientItem | ItemReference, path: str) -> ClientItem | It
 
 
 def _admit_item(item: ClientItem, path: str) -> ClientItem:
-    if not isinstance(item, Message):
+    if isinstance(item, FunctionCall | FunctionCallOutput):
         return msgspec.structs.replace(item, status="completed")
+    if isinstance(item, McpListTools | McpCall | McpApprovalRequest | McpApprovalResponse):
+        _check_json(msgspec.to_builtins(item), path)
+        return item
     parts = (_admit_part(part, item.role, f"{path}.content[{index}]") for index, part in enumerate(item.content))
     return msgspec.structs.replace(item, status="completed", content=tuple(parts))
 
@@ -175,6 +186,8 @@ def _admit_part(part: ContentPart, role: Role, path: str) -> ContentPart:
         raise invalid_value(part.__struct_config__.tag, _PART_NAMES[role], f"{path}.type")
     if isinstance(part, InputAudio) and isinstance(part.audio, UnsetType):
         raise missing_parameter(f"{path}.audio")
+    if isinstance(part, InputImage):
+        check_picture(part.image_url, f"{path}.image_url")
     if not isinstance(part, OutputAudio):
         return part
     if part.transcript is None:  # "cannot populate assistant audio messages", says the reference

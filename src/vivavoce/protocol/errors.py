@@ -150,6 +150,12 @@ def call_missing(call_id: str) -> ClientError:
     return ClientError("invalid_value", text, "item.call_id")
 
 
+def approval_request_missing(request_id: str) -> ClientError:
+    """The answer to an approval request that is not open."""
+    text = f"Error adding item: no approval request with id '{quoted(request_id)}' waits for an answer."
+    return ClientError("invalid_value", text, "item.approval_request_id")
+
+
 def item_missing_on_retrieve(item_id: str) -> ClientError:
     """conversation.item.retrieve names no item."""
     text = f"Error retrieving item: the item with id '{quoted(item_id)}' does not exist."
@@ -175,6 +181,22 @@ def not_truncatable(reason: str) -> ClientError:
 def audio_already_shorter(audio_ms: int, audio_end_ms: int) -> ClientError:
     """conversation.item.truncate beyond the end of the audio."""
     return ClientError("invalid_value", f"Audio content of {audio_ms}ms is already shorter than {audio_end_ms}ms")
+
+
+def prompt_missing(prompt_id: str, param: str) -> ClientError:
+    """A stored prompt that this server does not have (our own code)."""
+    return ClientError("prompt_not_found", f"No stored prompt '{quoted(prompt_id)}' exists.", param)
+
+
+def bad_response(explanation: str, param: str | None = None) -> ClientError:
+    """A response that cannot be started; the explanation is a sentence."""
+    return ClientError("bad_response_create", explanation, param)
+
+
+def not_in_session_kind(event: str, kind: str) -> ClientError:
+    """An event that this kind of session does not have."""
+    text = f"The event '{event}' is not allowed in a {kind} session."
+    return ClientError("invalid_event", text, "type")
 
 
 def voice_locked() -> ClientError:

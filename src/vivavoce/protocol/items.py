@@ -185,4 +185,4 @@ class ItemReference(msgspec.Struct, frozen=True, kw_only=True, tag="item_referen
 
 
 Item = Message | FunctionCall | FunctionCallOutput | McpListTools | McpCall | McpApprovalRequest | McpApprovalResponse
-ClientItem = Message | FunctionCall | FunctionCallOutput  # what a client may add to a conversation
+ClientItem = Item  # what a client may add to a conversation

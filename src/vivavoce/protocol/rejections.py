@@ -11,9 +11,6 @@ from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.items import ID_PATTERN
 from vivavoce.protocol.tools import TOOL_NAME_PATTERN
 
-# Alternatives that the types know and this server refuses; an error does not offer them.
-REFUSED_TAGS: Final = frozenset({"mcp", "semantic_vad", "input_image"})
-
 _JSON_TYPES: Final = {
     "int": "an integer",
     "float": "a number",
@@ -77,7 +74,7 @@ def supported_values(node: inspect.Type) -> list[str | int]:
 
 def supported_tags(node: inspect.Type) -> list[str]:
     """Return the values that the `type` of an object may have."""
-    return [tag for tag in schema.tags(node) if tag not in REFUSED_TAGS]
+    return list(schema.tags(node))
 
 
 def expected_types(names: str) -> str:

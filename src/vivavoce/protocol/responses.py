@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
+from vivavoce.protocol.extensions import ResponseExtension
 from vivavoce.protocol.items import ClientItem, Item, ItemReference
 from vivavoce.protocol.session import (
     AudioFormat,
@@ -133,6 +134,7 @@ class ResponseParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     conversation: Literal["auto", "none"] | None = None
     input: tuple[ClientItem | ItemReference, ...] | None = None
     metadata: Metadata | None = None
+    vivavoce: ResponseExtension | None = None
 
     @property
     def voice(self) -> str | None:

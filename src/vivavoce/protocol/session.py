@@ -9,7 +9,7 @@ from typing import Annotated, Any, Final, Literal, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from vivavoce.protocol.errors import ClientError, wrong_session_kind
+from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.extensions import ExtensionPatch, SessionExtension
 from vivavoce.protocol.tools import FunctionTool as FunctionTool
 from vivavoce.protocol.tools import McpTool as McpTool
@@ -144,10 +144,18 @@ class Tracing(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     metadata: dict[str, Any] | UnsetType = UNSET  # JSON boundary: the client's own labels
 
 
-class Prompt(msgspec.Struct, frozen=True, kw_only=True):
-    """A stored prompt by its id."""
+class PromptText(msgspec.Struct, frozen=True, kw_only=True, tag="input_text", forbid_unknown_fields=True):
+    """The value of a prompt's variable, spelled out."""
 
-    id: str
+    text: str
+
+
+class Prompt(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A stored prompt by its id; `variables` take the places that its text names."""
+
+    id: Annotated[str, Meta(min_length=1)]
+    version: str | None = None
+    variables: dict[str, str | PromptText] | None = None
 
 
 class VoiceId(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -279,12 +287,10 @@ def merge(session: RealtimeSession, update: SessionPatch) -> RealtimeSession:
     A different `model` is not an error and has no effect. The caller guards the voice once audio was produced.
 
     Raises:
-        ClientError: the update is for another kind of session, or changes tracing that is enabled.
+        ClientError: the update changes tracing that is enabled.
 
     Follows the Realtime API reference, session.update.
     """
-    if update.type != "realtime":
-        raise wrong_session_kind(update.type, "realtime")
     changes = {name: getattr(update, name) for name in _REPLACED if getattr(update, name) is not None}
     merged = msgspec.structs.replace(
         session,
@@ -352,19 +358,10 @@ def _merged_noise_reduction(
 
 def _merged_extension(session: RealtimeSession, given: ExtensionPatch | None) -> SessionExtension | UnsetType:
     current = SessionExtension() if isinstance(session.vivavoce, UnsetType) else session.vivavoce
-    events = current.events if given is None or given.events is None else given.events
-    extension = msgspec.structs.replace(current, ignored=_ignored(session), events=events)
-    return UNSET if extension == SessionExtension() else extension
-
-
-def _ignored(session: RealtimeSession) -> tuple[str, ...]:
-    """Return the fields in use that are accepted and have no effect."""
-    names = [name for name in ("parallel_tool_calls", "reasoning") if getattr(session, name) is not UNSET]
-    names += [name for name in ("include", "tracing") if getattr(session, name)]
-    if isinstance(session.truncation, RetentionRatio):
-        names.append("truncation")  # the engines read the whole conversation
-    transcription = session.audio.input.transcription
-    for name in ("languages", "keywords", "delay"):
-        if transcription is not None and getattr(transcription, name) is not UNSET:
-            names.append(f"audio.input.transcription.{name}")
-    return tuple(names)
+    if given is not None:
+        current = msgspec.structs.replace(
+            current,
+            events=current.events if given.events is None else given.events,
+            pre_roll_ms=current.pre_roll_ms if given.pre_roll_ms is None else given.pre_roll_ms,
+        )
+    return UNSET if current == SessionExtension() else current

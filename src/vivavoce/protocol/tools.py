@@ -17,11 +17,37 @@ class FunctionTool(msgspec.Struct, frozen=True, kw_only=True, tag="function", fo
     parameters: dict[str, Any] = {}  # JSON boundary: the client's own schema
 
 
-class McpTool(msgspec.Struct, frozen=True, kw_only=True, tag="mcp"):
-    """A remote MCP server whose tools the server calls itself."""
+class McpToolFilter(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A choice among the tools of an MCP server: by name, or by the server's own word that they only read."""
 
-    server_label: str
-    server_url: str | UnsetType = UNSET
+    tool_names: tuple[str, ...] | None = None
+    read_only: bool | None = None
+
+
+class McpApproval(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Which tools of an MCP server need the client's approval; those that no filter names need it."""
+
+    always: McpToolFilter | None = None
+    never: McpToolFilter | None = None
+
+
+class McpTool(msgspec.Struct, frozen=True, kw_only=True, tag="mcp", forbid_unknown_fields=True):
+    """A remote MCP server whose tools the server calls itself. `authorization` is a bearer token."""
+
+    server_label: Annotated[str, Meta(pattern=TOOL_NAME_PATTERN)]
+    server_url: str | None | UnsetType = UNSET
+    connector_id: str | None | UnsetType = UNSET
+    tunnel_id: str | None | UnsetType = UNSET
+    server_description: str | None | UnsetType = UNSET
+    authorization: str | None | UnsetType = UNSET
+    headers: dict[str, str] | None | UnsetType = UNSET
+    allowed_tools: tuple[str, ...] | McpToolFilter | None | UnsetType = UNSET
+    require_approval: Literal["always", "never"] | McpApproval | None | UnsetType = UNSET
+    defer_loading: bool | None | UnsetType = UNSET
+    allowed_callers: tuple[str, ...] | None | UnsetType = UNSET
+
+    def __repr__(self) -> str:
+        return f"McpTool({self.server_label!r})"
 
 
 Tool = FunctionTool | McpTool

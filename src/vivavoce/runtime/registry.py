@@ -7,63 +7,36 @@ from typing import Final
 
 import msgspec
 
+from vivavoce.core.configuring import configured, shown
+from vivavoce.core.policy import SessionPolicy
+from vivavoce.core.rate_limits import RateLimits
 from vivavoce.core.session import LocalSession
-from vivavoce.core.vocabulary import Draining, Input, Opened
+from vivavoce.core.state import Profile
+from vivavoce.core.vocabulary import Draining, Opened
 from vivavoce.protocol.extensions import SessionExtension
 from vivavoce.protocol.ids import IdSource
-from vivavoce.protocol.session import default_session
+from vivavoce.protocol.session import RealtimeSession, default_session
+from vivavoce.protocol.session_fields import EffectiveSession
 from vivavoce.runtime.clock import Clock
-from vivavoce.runtime.performers import EnginePerformer, EngineSet
+from vivavoce.runtime.hosted import HostedSession
+from vivavoce.runtime.performers import EngineSet
 from vivavoce.runtime.runner import Runner, TraceEntry
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionRequest, Sink
 
-MAX_PENDING_MS: Final = 2_000.0  # audio that detector or recogniser may hold; then the socket is not read
-CATCH_UP_POLL_S: Final = 0.02
 RETRY_AFTER_S: Final = 5
 
 
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
-    """What every session of this server starts with. `lifetime_s` 0 is unlimited."""
+    """What every session of this server starts with; the limits are per key, 0 is unlimited."""
 
     default_model: str
     voice: str
     instructions: str
-    lifetime_s: float = 3600.0
+    policy: SessionPolicy = SessionPolicy()
+    requests_per_min: int = 0
+    tokens_per_min: int = 0
     max_sessions: int = 100
     max_sessions_per_key: int = 100
-
-
-class HostedSession:
-    """A session with its runner and its engines."""
-
-    def __init__(self, session_id: str, performer_of: Callable[[Callable[[Input], None]], EnginePerformer]) -> None:
-        self._id = session_id
-        self._performer = performer_of(self.post)
-        self._runner: Runner | None = None
-
-    @property
-    def id(self) -> str:
-        return self._id
-
-    @property
-    def performer(self) -> EnginePerformer:
-        return self._performer
-
-    def run_with(self, runner: Runner) -> None:
-        self._runner = runner
-
-    def post(self, input: Input) -> None:
-        """Hand an input to the session."""
-        assert self._runner is not None, "a session runs before anything is posted"
-        self._runner.post(input)
-
-    def is_behind(self) -> bool:
-        return self._performer.pending_ms > MAX_PENDING_MS
-
-    async def caught_up(self) -> None:
-        """Return when the engines hold no more than their share of audio."""
-        while self.is_behind():  # noqa: ASYNC110  # engines report a level, not an event
-            await asyncio.sleep(CATCH_UP_POLL_S)
 
 
 class Registry:
@@ -84,6 +57,7 @@ class Registry:
         self._trace = trace
         self._live: dict[str, HostedSession] = {}
         self._live_by_key: Counter[str] = Counter()
+        self._limits: dict[str, RateLimits] = {}
         self._empty = asyncio.Event()
         self._empty.set()
 
@@ -95,27 +69,35 @@ class Registry:
 
         Raises:
             AtCapacity: the global or per-key limit is reached.
+            ClientError: the request's configuration cannot be had.
         """
         self._check_capacity(request)
-        settings = self._settings
-        engines = self._engines.get(request.model or "", self._engines[settings.default_model])
-        session_id = self._ids.make("sess")
-        effective = default_session(
-            id=session_id,
-            model=request.model or settings.default_model,
-            voice=settings.voice,
-            expires_at=0,
-            instructions=settings.instructions,
+        engines = self._engines_of(request)
+        profile = self._profile(request, engines)
+        effective = self._configured(request, engines, profile)
+        hosted = HostedSession(effective.id, engines, sink)
+        core = LocalSession(
+            effective,
+            self._ids,
+            profile.policy,
+            kind=profile.kind,
+            limits=profile.limits,
+            instructions=profile.instructions,
         )
-        effective = msgspec.structs.replace(
-            effective, vivavoce=SessionExtension(engine=engines.name, stages=engines.stages)
-        )
-        hosted = HostedSession(session_id, lambda post: EnginePerformer(engines, sink, post))
-        core = LocalSession(effective, self._ids, settings.lifetime_s)
         hosted.run_with(self._runner(core, hosted, request))
         self._enter(hosted, request)
         hosted.post(Opened(self._clock.unix_s()))
         return hosted
+
+    def describe(self, request: SessionRequest) -> EffectiveSession:
+        """Return the session that a request would get, before it starts: `expires_at` is 0.
+
+        Raises:
+            ClientError: the request's configuration cannot be had.
+        """
+        engines = self._engines_of(request)
+        profile = self._profile(request, engines)
+        return shown(self._configured(request, engines, profile), profile)
 
     def drain(self) -> None:
         """Tell every session that the server goes down."""
@@ -126,11 +108,47 @@ class Registry:
         """Return when no session is left."""
         await self._empty.wait()
 
+    def _engines_of(self, request: SessionRequest) -> EngineSet:
+        return self._engines.get(request.model or "", self._engines[self._settings.default_model])
+
+    def _profile(self, request: SessionRequest, engines: EngineSet) -> Profile:
+        settings = self._settings
+        policy = msgspec.structs.replace(
+            settings.policy,
+            scores_turns=engines.turn_scorer is not None,
+            ignored=tuple(path for path in settings.policy.ignored if path not in engines.honoured),
+            context_tokens=engines.generator.capabilities.context_tokens or settings.policy.context_tokens,
+        )
+        return Profile(request.kind, policy, self._limits_of(request), settings.instructions)
+
+    def _limits_of(self, request: SessionRequest) -> RateLimits:
+        """Return the limits that all sessions of a key share, one after the other too."""
+        settings = self._settings
+        key = request.credential_id or ""
+        if key not in self._limits:
+            self._limits[key] = RateLimits(settings.requests_per_min, settings.tokens_per_min)
+        return self._limits[key]
+
+    def _configured(self, request: SessionRequest, engines: EngineSet, profile: Profile) -> RealtimeSession:
+        settings = self._settings
+        session = default_session(
+            id=self._ids.make("sess"),
+            model=request.model or settings.default_model,
+            voice=settings.voice,
+            expires_at=0,
+            instructions=settings.instructions,
+        )
+        extension = SessionExtension(engine=engines.name, stages=engines.stages)
+        session = msgspec.structs.replace(session, vivavoce=extension)
+        if request.configuration is None:
+            return session
+        return configured(session, request.configuration, profile)
+
     def _runner(self, core: LocalSession, hosted: HostedSession, request: SessionRequest) -> Runner:
         trace = self._trace
         return Runner(
             core,
-            hosted.performer,
+            hosted,
             self._clock,
             on_closed=lambda: self._leave(hosted, request),
             trace=None if trace is None else lambda entry: trace(hosted.id, entry),

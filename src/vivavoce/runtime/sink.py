@@ -6,6 +6,8 @@ import msgspec
 
 from vivavoce.core.vocabulary import Input, PlayAudio
 from vivavoce.protocol.server_events import ServerEvent
+from vivavoce.protocol.session import SessionPatch
+from vivavoce.protocol.session_fields import EffectiveSession, SessionKind
 
 
 class SessionRequest(msgspec.Struct, frozen=True):
@@ -14,6 +16,9 @@ class SessionRequest(msgspec.Struct, frozen=True):
     request_id: str
     model: str | None = None
     credential_id: str | None = None  # a hash of the key, None on open loopback; per-key limits count by it
+    kind: SessionKind = "realtime"
+    configuration: SessionPatch | None = None  # of the client secret: already in `session.created`
+    safety_identifier: str | None = None  # the end user as the client names them
 
 
 class AtCapacity(Exception):
@@ -68,5 +73,14 @@ class SessionHost(Protocol):
 
         Raises:
             AtCapacity: the global or per-key limit is reached.
+            ClientError: the request's configuration cannot be had.
+        """
+        ...
+
+    def describe(self, request: SessionRequest) -> EffectiveSession:
+        """Return the session that a request would get, before it starts: `expires_at` is 0.
+
+        Raises:
+            ClientError: the request's configuration cannot be had.
         """
         ...

@@ -11,18 +11,20 @@ SLICE_BYTES: Final = 48_000  # one second of pcm16 at 24 kHz: about 1.5 ms of de
 class Slices:
     """Hands audio on in order. What fits into one slice goes at once while nothing waits; more takes its turns."""
 
-    def __init__(self, take: Callable[[bytes], None]) -> None:
+    def __init__(self, take: Callable[[bytes], None], slice_bytes: int = SLICE_BYTES) -> None:
         self._take = take
+        self._slice_bytes = slice_bytes
         self._waiting: deque[bytes | Callable[[], None]] = deque()
         self._turn: asyncio.Handle | None = None
         self.waiting_bytes = 0
 
     def put(self, audio: bytes) -> None:
         """Hand audio on after all that was put before."""
-        if not self._waiting and len(audio) <= SLICE_BYTES:
+        if not self._waiting and len(audio) <= self._slice_bytes:
             self._take(audio)
             return
-        self._waiting.extend(audio[start : start + SLICE_BYTES] for start in range(0, len(audio), SLICE_BYTES))
+        size = self._slice_bytes
+        self._waiting.extend(audio[start : start + size] for start in range(0, len(audio), size))
         self.waiting_bytes += len(audio)
         self._schedule()
 

@@ -54,7 +54,14 @@ class ResponseVoice:
         post: Callable[[Input], None],
         writable: Callable[[], Awaitable[None]],
         encoding: AudioEncoding,
+        turn: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
+        """Make the voice of a response.
+
+        Args:
+            turn: awaited before each piece of speech is made, where another response goes first.
+        """
+        self._turn = turn
         self._synthesizer = synthesizer
         self._post = post
         self._writable = writable
@@ -91,15 +98,21 @@ class ResponseVoice:
     async def _speak(self, segment: Speak) -> None:
         pending = bytearray()
         words: list[Word] = []
+        await self._wait_for_turn()
         async with closing(self._synthesizer.synthesize(segment.speech)) as chunks:
             async for chunk in chunks:
                 pending += chunk.pcm
                 words += chunk.words
+                await self._wait_for_turn()
                 while len(pending) >= (FIRST_PIECE_BYTES if self._is_first_piece else PIECE_BYTES):
                     await self._play(segment, self._encoder.encode(_next_piece(pending)), words)
         while len(pending) >= SAMPLE_BYTES:  # half a sample at the end is none
             await self._play(segment, self._encoder.encode(_next_piece(pending)), words)
         await self._play(segment, self._encoder.flush(), words)
+
+    async def _wait_for_turn(self) -> None:
+        if self._turn is not None:
+            await self._turn()
 
     async def _play(self, segment: Speak, audio: bytes, words: list[Word]) -> None:
         if not audio:

@@ -5,7 +5,9 @@ from typing import Any, Final
 
 import msgspec
 
-from vivavoce.testing.findings import Event, Findings, item_id_of
+from vivavoce.testing.conversation_order import ConversationOrder
+from vivavoce.testing.echoes import check_echo, is_out_of_band, metadata_of
+from vivavoce.testing.findings import SHAPE, Event, Findings, item_id_of
 from vivavoce.testing.turn_order import TurnOrder
 
 # Success event -> the client event it answers.
@@ -38,6 +40,7 @@ REFUSALS: Final[dict[str, str]] = {
 class Asked(msgspec.Struct, eq=False):
     """A client event that waits for its answer."""
 
+    event: Event
     kind: str
     event_id: str | None
     item_id: str | None
@@ -47,8 +50,9 @@ class Asked(msgspec.Struct, eq=False):
 class Answers:
     """Pairs client events with the success events and errors that answer them."""
 
-    def __init__(self, findings: Findings, turns: TurnOrder) -> None:
+    def __init__(self, findings: Findings, turns: TurnOrder, items: ConversationOrder) -> None:
         self._findings = findings
+        self._items = items
         self._turns = turns
         self._waiting: list[Asked] = []
         self._silent: list[Asked] = []  # events that only an error would answer
@@ -60,11 +64,16 @@ class Answers:
         """Remember a client event."""
         event_id = event.get("event_id")
         kind = str(event.get("type"))
-        asked = Asked(kind, event_id if isinstance(event_id, str) else None, item_id_of(event), self._findings.index)
+        asked = Asked(
+            event, kind, event_id if isinstance(event_id, str) else None, item_id_of(event), self._findings.index
+        )
         (self._silent if kind in UNANSWERED else self._waiting).append(asked)
 
     def receive(self, event: Event, is_output: bool) -> None:
-        """Pair the next server event; `is_output` tells that its item is the output of a response."""
+        """Pair the next server event; `is_output` tells that its item is the output of a response.
+
+        It must be read before the conversation's order takes the event in.
+        """
         kind = str(event["type"])
         match kind:
             case "error":
@@ -75,10 +84,21 @@ class Answers:
                 self._is_playout_ours = True
             case _:
                 pass
+        asked: Asked | None = None
         if kind == "response.created":
-            self._pair_response(str(event["response"].get("id")))
+            asked = self._pair_response(event["response"])
         elif kind in ANSWERS and not self._is_unasked(kind, event, is_output):
-            self._pair(kind, item_id_of(event))
+            asked = self._pair(kind, item_id_of(event))
+        if asked is not None:
+            check_echo(asked.event, event, self._findings)
+        if kind == "conversation.item.added":
+            self._expect_place(event, asked)
+
+    def _expect_place(self, event: Event, asked: Asked | None) -> None:
+        """An item stands where the client wants it, or last."""
+        wanted = asked.event.get("previous_item_id") if asked is not None else None
+        before = None if wanted == "root" else wanted or self._items.last
+        self._items.expect_place(str(event["type"]), item_id_of(event) or "", event, before)
 
     def finish(self) -> None:
         """Check that every client event that needs an answer has got one."""
@@ -106,7 +126,7 @@ class Answers:
         exact = [asked for asked in same if asked.item_id == item_id]
         return next(iter(exact or same), None)
 
-    def _pair(self, kind: str, item_id: str | None) -> None:
+    def _pair(self, kind: str, item_id: str | None) -> Asked | None:
         asked = self._find(ANSWERS[kind], item_id)
         if asked is not None:
             self._waiting.remove(asked)
@@ -114,10 +134,20 @@ class Answers:
             self._findings.add(9, f"item '{item_id}' was committed neither after its speech_stopped nor for a client")
         else:
             self._findings.add(13, f"{kind} answers no waiting {ANSWERS[kind]}")
+        return asked
 
-    def _pair_response(self, response_id: str) -> None:
-        is_automatic = self._turns.awaiting_response is not None and self._may_answer_by_itself
-        asked = self._find("response.create", None)
+    def _find_create(self, response: Event) -> Asked | None:
+        """The response.create that a response answers: of its kind, if possible with its metadata."""
+        is_aside = response.get("conversation_id", "") is None
+        waiting = [a for a in self._waiting if a.kind == "response.create" and is_out_of_band(a.event) == is_aside]
+        exact = [asked for asked in waiting if metadata_of(asked.event) == response.get("metadata")]
+        return next(iter(exact or waiting), None)
+
+    def _pair_response(self, response: Event) -> Asked | None:
+        """Return the response.create that is answered, None where there is none or it cannot be told."""
+        response_id, is_aside = response.get("id"), response.get("conversation_id", "") is None
+        is_automatic = self._turns.awaiting_response is not None and self._may_answer_by_itself and not is_aside
+        asked = self._find_create(response)
         if is_automatic:
             self._surplus += asked is not None
             self._turns.awaiting_response = None
@@ -127,8 +157,11 @@ class Answers:
             self._surplus -= 1
         else:
             self._findings.add(9, f"response '{response_id}' answers no response.create and follows no detected turn")
+        return None if is_automatic else asked
 
     def _refuse(self, error: Event) -> None:
+        missing = [key for key in ("type", "code", "message", "param", "event_id") if key not in error]
+        self._findings.expect(not missing, SHAPE, f"an error lacks {missing}")
         event_id = error.get("event_id")
         asked = self._refused(error) if event_id is None else self._named(event_id)
         if asked is not None:

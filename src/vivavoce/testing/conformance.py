@@ -9,8 +9,10 @@ from collections.abc import Sequence
 from typing import Any, get_args
 
 from vivavoce.testing.answers import Answers
+from vivavoce.testing.conversation_order import ConversationOrder
 from vivavoce.testing.findings import Event, Findings, Violation, item_id_of, response_id_of
 from vivavoce.testing.response_order import ResponseOrder
+from vivavoce.testing.session_objects import SessionObjects
 from vivavoce.testing.turn_order import TurnOrder
 
 LogEntry = tuple[str, Event]  # (">" from the client or "<" from the server, the event as decoded JSON)
@@ -25,7 +27,9 @@ class OrderChecker:
         self._findings = Findings()
         self._turns = TurnOrder(self._findings)
         self._responses = ResponseOrder(self._findings)
-        self._answers = Answers(self._findings, self._turns)
+        self._items = ConversationOrder(self._findings)
+        self._sessions = SessionObjects(self._findings)
+        self._answers = Answers(self._findings, self._turns, self._items)
         self._event_ids: set[str] = set()
         self._is_created = False
 
@@ -44,16 +48,25 @@ class OrderChecker:
         self._findings.index += 1
         try:
             self._check_start(event)
+            self._sessions.receive(event)
             self._responses.receive(event)
             self._turns.receive(event, self._responses.is_out_of_band(response_id_of(event)))
             self._answers.receive(event, self._responses.owns(item_id_of(event) or ""))
+            self._items.receive(event)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             self._findings.add(0, f"{event.get('type')} lacks or garbles a field: {error!r}")
 
-    def finish(self, *, is_cut: bool = False) -> list[Violation]:
-        """Return all violations; a log that does not end in the middle must have no open response or client event."""
+    def finish(self, *, is_cut: bool = False, expects_transcripts: bool = False) -> list[Violation]:
+        """Return all violations; a log that does not end in the middle must have no open response or client event.
+
+        Args:
+            expects_transcripts: the client has waited for every transcript.
+        """
+        if expects_transcripts:
+            self._turns.finish_transcripts()
         if not is_cut:
             self._responses.finish()
+            self._items.finish()
             self._answers.finish()
         return self.violations
 

@@ -5,6 +5,7 @@ import binascii
 from typing import Final
 
 from vivavoce.testing.findings import SHAPE, Event, Findings
+from vivavoce.testing.item_objects import check_closed, check_content, check_opened, check_part_opened
 
 # Delta stream -> the field of its `.done` event that repeats the whole; audio is not repeated.
 STREAMS: Final[dict[str, str | None]] = {
@@ -29,6 +30,7 @@ class Stream:
 
     def __init__(self) -> None:
         self.text = ""
+        self.whole = ""  # what the typed done says
         self.first_done_index: int | None = None
 
 
@@ -40,12 +42,20 @@ class Part:
         self.streams = {name: Stream() for name in PART_STREAMS.get(kind, ())}
         self.is_done = False
 
+    @property
+    def words(self) -> str:
+        """What the part says, as its deltas had it."""
+        return next((s.text for name, s in self.streams.items() if STREAMS[name] is not None), "")
+
 
 class OutputItem:
     """What was sent of one output item."""
 
     def __init__(self, item: Event, output_index: int, is_default: bool, sample_bytes: int) -> None:
         self.id = str(item["id"])
+        self.opened = item
+        self.finished: Event | None = None  # as conversation.item.done or response.output_item.done has it
+        self.is_truncated = False
         self.output_index = output_index
         self.is_default = is_default  # written to the default conversation
         self.sample_bytes = sample_bytes  # audio deltas hold whole samples
@@ -64,6 +74,11 @@ class OutputItem:
         return min((s.first_done_index for s in streams if s.first_done_index is not None), default=None)
 
 
+def open_item(item: OutputItem, findings: Findings) -> None:
+    """Check an item that a response opens."""
+    check_opened(item.opened, findings)
+
+
 def check_item_event(item: OutputItem, event: Event, findings: Findings) -> None:
     """Check an event that belongs to a known output item of a live response."""
     kind = str(event["type"])
@@ -76,7 +91,7 @@ def check_item_event(item: OutputItem, event: Event, findings: Findings) -> None
     stream, _, verb = kind.rpartition(".")
     match kind:
         case "conversation.item.added":
-            _add_to_conversation(item, findings)
+            _add_to_conversation(item, event, findings)
         case "conversation.item.done":
             _finish_in_conversation(item, event, findings)
         case "response.output_item.done":
@@ -98,7 +113,9 @@ def check_nothing_open(item: OutputItem, findings: Findings) -> None:
         findings.expect(part.is_done, 7, f"part {index} of item '{item.id}' has no content_part.done at response.done")
 
 
-def _add_to_conversation(item: OutputItem, findings: Findings) -> None:
+def _add_to_conversation(item: OutputItem, event: Event, findings: Findings) -> None:
+    is_same = event["item"] == item.opened
+    findings.expect(is_same, SHAPE, f"item '{item.id}' enters the conversation another than the response opened it")
     findings.expect(item.is_default, 5, f"item '{item.id}' of an out-of-band response entered the conversation")
     findings.expect(not item.is_added, 5, f"conversation.item.added was sent twice for item '{item.id}'")
     findings.expect(not item.parts, 5, f"conversation.item.added of item '{item.id}' comes after its parts")
@@ -110,6 +127,7 @@ def _finish_in_conversation(item: OutputItem, event: Event, findings: Findings) 
     findings.expect(item.is_added, 5, f"conversation.item.done of '{item.id}' comes before its conversation.item.added")
     findings.expect(not item.is_finished, 5, f"conversation.item.done was sent twice for item '{item.id}'")
     _expect_contents_done(item, str(event["type"]), findings)
+    _check_final(item, event["item"], findings)
     item.is_finished = True
 
 
@@ -119,8 +137,24 @@ def _close_item(item: OutputItem, event: Event, findings: Findings) -> None:
         findings.expect(item.is_finished, 5, f"output_item.done of '{item.id}' comes before its conversation.item.done")
     else:
         _expect_contents_done(item, str(event["type"]), findings)
+    _check_final(item, event["item"], findings)
     item.is_done = True
     item.is_incomplete = event["item"].get("status") == "incomplete"
+
+
+def _check_final(item: OutputItem, final: Event, findings: Findings) -> None:
+    """Check an item in its last state, the first time against what was streamed, then against the first time."""
+    if item.finished is not None:
+        sentence = f"response.output_item.done of '{item.id}' differs from its conversation.item.done"
+        findings.expect(final == item.finished, SHAPE, sentence)
+        return
+    item.finished = final
+    check_closed(item.opened, final, findings)
+    for stream in item.arguments.values():
+        said = final.get("arguments")
+        findings.expect(said == stream.whole, SHAPE, f"item '{item.id}' ends with arguments {said!r}")
+    if final.get("type") == "message" and not item.is_truncated:
+        check_content(final, [(part.kind, part.words) for part in item.parts.values()], findings)
 
 
 def _expect_contents_done(item: OutputItem, kind: str, findings: Findings) -> None:
@@ -138,6 +172,7 @@ def _add_part(item: OutputItem, event: Event, findings: Findings) -> None:
         findings.expect(item.is_added, 5, f"part {index} of item '{item.id}' comes before its conversation.item.added")
     kind = str(event["part"].get("type"))
     findings.expect(kind in PART_STREAMS, SHAPE, f"part type {kind!r} of item '{item.id}', expected 'audio' or 'text'")
+    check_part_opened(event["part"], item.id, findings)
     item.parts[index] = Part(kind)
 
 
@@ -148,6 +183,8 @@ def _close_part(item: OutputItem, event: Event, findings: Findings) -> None:
         findings.add(6, f"content_part.done for part {index} of item '{item.id}', which was never added")
         return
     findings.expect(not part.is_done, 6, f"content_part.done was sent twice for part {index} of item '{item.id}'")
+    kind = event["part"].get("type")
+    findings.expect(kind == part.kind, 6, f"part {index} of item '{item.id}' is done as {kind!r}, it is {part.kind!r}")
     for name, stream in part.streams.items():
         is_ended = stream.first_done_index is not None
         findings.expect(is_ended, 6, f"content_part.done of item '{item.id}' comes before {name}.done")
@@ -172,6 +209,7 @@ def _extend(item: OutputItem, name: str, event: Event, findings: Findings) -> No
     stream = _stream_of(item, name, event, findings)
     if stream is None:
         return
+    _check_call(item, event, findings)
     is_open = stream.first_done_index is None
     findings.expect(is_open, 6, f"{event['type']} of item '{item.id}' comes after its {name}.done")
     if STREAMS[name] is None:
@@ -186,12 +224,20 @@ def _end_stream(item: OutputItem, name: str, event: Event, findings: Findings) -
         return
     findings.expect(stream.first_done_index is None, 6, f"{name}.done was sent twice for item '{item.id}'")
     stream.first_done_index = findings.index
+    _check_call(item, event, findings)
     field = STREAMS[name]
     if field is None:
         return
-    said = event.get(field)
-    if stream.text or not name.endswith("_arguments"):
-        _compare(item, event, said, stream.text, findings)
+    stream.whole = str(event.get(field))
+    if stream.text or not name.startswith("response.mcp_call"):  # the arguments of MCP calls may come at once
+        _compare(item, event, event.get(field), stream.text, findings)
+
+
+def _check_call(item: OutputItem, event: Event, findings: Findings) -> None:
+    """Check that an event about a call's arguments names the call."""
+    for key in ("call_id", "name"):
+        is_same = event.get(key, item.opened.get(key)) == item.opened.get(key)
+        findings.expect(is_same, SHAPE, f"{event['type']} of item '{item.id}' has another {key} than the item")
 
 
 def _compare(item: OutputItem, event: Event, said: object, streamed: str, findings: Findings) -> None:

@@ -1,0 +1,88 @@
+"""What is said in the semantic benchmark: sentences whose speaker stops to think, and others said in one go.
+
+A bar marks where the speaker stops. The first group stops where the words so far cannot be all; the second where they
+could be, which no rule about words can know.
+"""
+
+from typing import Final
+
+PAUSES_MS: Final = (300, 500, 700, 900, 1200, 1500)  # given to the stops in turn
+
+OPEN_STOPS: Final = (
+    "I would like | a table for two people",
+    "My name is | Peter Miller",
+    "I want to | go home now",
+    "Can you tell me | what time it is",
+    "Set a timer for | twenty minutes",
+    "I was born in | a small town",
+    "We went to the | market in the morning",
+    "What is the | weather like today",
+    "I am calling because | my telephone is broken",
+    "Remind me to | call my mother tomorrow",
+    "She told me that she was | very happy",
+    "If it rains tomorrow | we will stay at home",
+    "I have worked with | children for many years",
+    "Please send the letter to | my brother",
+    "I think that | the first book is better",
+    "Could you please | open the window",
+    "My favourite colour is | green",
+    "The reason is that | I have no money",
+    "I need some | help with my homework",
+    "How do I get to | the station",
+    "He is a | friend of my father",
+    "I went home and | then I made dinner",
+    "Tell me about | the history of London",
+    "There are | seven people in my house",
+    "When I was a child | we lived in the country",
+    "I used to work for | a large bank",
+    "Is there a | good restaurant here",
+    "We could go to the park or | to the river",
+    "I do not really | understand the question",
+    "I would say | that I am a good listener",
+    "What kind of | music do you like",
+    "My sister and my | brother live in Paris",
+    "The problem with | this house is the roof",
+    "I am looking for a | new job in the city",
+    "Where did you | put the keys",
+    "I have been | waiting here for an hour",
+)
+CLOSED_STOPS: Final = (
+    "I want to go home | because I am tired",
+    "I live in London | with my family",
+    "Play some music | from the sixties",
+    "I was a teacher | for ten years",
+    "Tell me a story | about a king",
+    "I had a meeting | on Monday morning",
+    "Turn on the light | in the kitchen",
+    "He is taller | than his brother",
+    "Call me back | after lunch please",
+    "I like coffee | but I prefer tea",
+    "We have two dogs | and three cats",
+    "It was a long day | and I am hungry",
+)
+IN_ONE_GO: Final = (
+    "What time is it",
+    "Tell me a joke please",
+    "What is twelve times seven",
+    "Thank you very much",
+    "Turn the light on",
+    "Where are you from",
+    "I do not know",
+    "How are you today",
+    "What are you looking for",
+    "Good morning",
+    "Can you help me",
+    "I am fine thanks",
+    "What is your name",
+    "That is a good idea",
+    "Where do you live",
+    "Please start again",
+    "I think so",
+    "See you tomorrow",
+    "Open the window",
+    "How much does it cost",
+    "The weather is very nice today",
+    "I have two brothers and a sister",
+    "When does the train leave",
+    "My brother lives in Paris",
+)

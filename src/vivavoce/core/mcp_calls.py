@@ -1,0 +1,117 @@
+"""The MCP calls of one response: items that the server itself fills, round by round, between stretches of text."""
+
+from typing import Final
+
+import msgspec
+
+from vivavoce.core.conversation import Entry
+from vivavoce.core.emitter import Emitter
+from vivavoce.core.mcp import McpTarget
+from vivavoce.core.output_items import Place, Writing, close_item, open_item
+from vivavoce.core.vocabulary import CallMcpTool, CancelMcp
+from vivavoce.protocol.items import Item, McpApprovalRequest, McpCall, McpError, McpToolExecutionError
+from vivavoce.protocol.server_events import (
+    ResponseMcpCallArgumentsDelta,
+    ResponseMcpCallArgumentsDone,
+    ResponseMcpCallCompleted,
+    ResponseMcpCallFailed,
+    ResponseMcpCallInProgress,
+)
+
+CANCELLED: Final = McpToolExecutionError(message="The response was cancelled before the tool returned.")
+
+
+class McpCallOutput:
+    """A call under way; its item is closed with the tool's output or its failure."""
+
+    def __init__(
+        self, out: Emitter, place: Place, target: McpTarget, arguments: str, approval_request_id: str | None = None
+    ) -> None:
+        self.place = place
+        self.state = Writing.OPEN
+        item = McpCall(
+            id=place.item_id,
+            server_label=target.server.label,
+            name=target.name,
+            arguments="",
+            approval_request_id=approval_request_id,
+        )
+        self.entry = Entry(item=item, is_in_progress=True)
+        self._call = msgspec.structs.replace(item, arguments=arguments)
+        open_item(out, place, self.entry)
+        self.entry.item = self._call
+        self._send_arguments(out, arguments)
+        out.send(
+            ResponseMcpCallInProgress(event_id=out.event_id(), item_id=place.item_id, output_index=place.output_index)
+        )
+        out.put(CallMcpTool(place.item_id, target.server, target.name, arguments))
+
+    @property
+    def item(self) -> Item:
+        return self.entry.item
+
+    def close(self, out: Emitter, output: str | None, error: McpError | None) -> None:
+        """Send everything that ends the item."""
+        assert self.state is Writing.OPEN, "a call returns once"
+        self.state = Writing.CLOSED
+        kind = ResponseMcpCallCompleted if error is None else ResponseMcpCallFailed
+        place = self.place
+        out.send(kind(event_id=out.event_id(), item_id=place.item_id, output_index=place.output_index))
+        close_item(out, self.place, self.entry, msgspec.structs.replace(self._call, output=output, error=error))
+
+    def cancel(self, out: Emitter) -> None:
+        """The response ends before the tool has returned."""
+        out.put(CancelMcp(self.place.item_id))
+        self.close(out, None, CANCELLED)
+
+    def _send_arguments(self, out: Emitter, arguments: str) -> None:
+        place = self.place
+        out.send(
+            ResponseMcpCallArgumentsDelta(
+                event_id=out.event_id(),
+                response_id=place.response_id,
+                item_id=place.item_id,
+                output_index=place.output_index,
+                delta=arguments,
+            )
+        )
+        out.send(
+            ResponseMcpCallArgumentsDone(
+                event_id=out.event_id(),
+                response_id=place.response_id,
+                item_id=place.item_id,
+                output_index=place.output_index,
+                arguments=arguments,
+            )
+        )
+
+
+class McpRounds:
+    """Which tools a response may call by which name, and whether its calls let it go on by itself."""
+
+    def __init__(self) -> None:
+        self.targets: dict[str, McpTarget] = {}
+        self.open: dict[str, McpCallOutput] = {}
+        self.count = 0  # generations that were asked for
+        self.has_called = False  # in this round
+        self.awaits_client = False  # a function call or an approval request of this round is the client's to answer
+
+    def begin(self) -> None:
+        """Another generation is asked for."""
+        self.count += 1
+        self.has_called = False
+        self.awaits_client = False
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all that was called has returned, and the client is not asked for anything."""
+        return self.has_called and not self.open and not self.awaits_client
+
+
+def write_approval_request(out: Emitter, place: Place, target: McpTarget, arguments: str) -> Entry:
+    """Write a whole approval request. Returns its entry, completed."""
+    item = McpApprovalRequest(id=place.item_id, server_label=target.server.label, name=target.name, arguments=arguments)
+    entry = Entry(item=item, is_in_progress=True)
+    open_item(out, place, entry)
+    close_item(out, place, entry, item)
+    return entry

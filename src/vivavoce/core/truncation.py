@@ -1,0 +1,68 @@
+"""What of a conversation fits into a model's input: the oldest items are left out first.
+
+`auto` drops down to the limit, a retention ratio further, so that the start of the context changes rarely;
+`disabled` drops nothing. What a default response has dropped stays dropped; the items remain in the conversation.
+"""
+
+from collections.abc import Sequence
+
+from msgspec import UNSET
+
+from vivavoce.core.context import context_characters, context_items, text_tokens
+from vivavoce.core.conversation import Entry
+from vivavoce.core.requests import ContextItem
+from vivavoce.protocol.session import RetentionRatio, Truncation
+
+
+class ContextTooLong(Exception):
+    """The context exceeds the model's input, and nothing more may be left out."""
+
+    def __init__(self, tokens: int, limit: int) -> None:
+        super().__init__(f"the context has about {tokens} tokens, the model takes {limit}")
+
+
+def fit_context(
+    entries: Sequence[Entry], truncation: Truncation, limit_tokens: int, fixed_tokens: int
+) -> tuple[int, tuple[ContextItem, ...]]:
+    """Return how many of the oldest entries to leave out, and what a generator reads of the others.
+
+    Args:
+        limit_tokens: of the whole input.
+        fixed_tokens: of instructions and tools, which are always sent.
+
+    Raises:
+        ContextTooLong: truncation is disabled, or the newest item alone is too long.
+    """
+    budget = _budget(truncation, limit_tokens - fixed_tokens)
+    items = context_items(entries)
+    tokens = text_tokens(context_characters(items))
+    if tokens <= budget:
+        return 0, items
+    if truncation == "disabled":
+        raise ContextTooLong(tokens + fixed_tokens, limit_tokens)
+    count = _excess(entries, _target(truncation, budget))
+    items = context_items(entries[count:])
+    kept_tokens = text_tokens(context_characters(items))
+    if kept_tokens > budget or not items:
+        raise ContextTooLong(kept_tokens + fixed_tokens, limit_tokens)
+    return count, items
+
+
+def _budget(truncation: Truncation, available: int) -> int:
+    limits = truncation.token_limits if isinstance(truncation, RetentionRatio) else UNSET
+    given = UNSET if limits is UNSET else limits.post_instructions
+    return available if given is UNSET else min(available, given)
+
+
+def _target(truncation: Truncation, budget: int) -> float:
+    return budget * truncation.retention_ratio if isinstance(truncation, RetentionRatio) else budget
+
+
+def _excess(entries: Sequence[Entry], target: float) -> int:
+    """Return how many of the oldest entries have to go; the newest stays."""
+    tokens = 0
+    for index in range(len(entries) - 1, -1, -1):
+        tokens += text_tokens(context_characters(context_items(entries[index : index + 1])))
+        if tokens > target:
+            return min(index + 1, len(entries) - 1)
+    return 0

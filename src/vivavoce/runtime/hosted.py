@@ -1,0 +1,71 @@
+"""A session with its runner, its engines and what surrounds it: the intake of audio and the trace."""
+
+import asyncio
+from typing import Final
+
+from vivavoce.core.vocabulary import ClientRejected, FromClient, Input, Output, ReduceNoise
+from vivavoce.protocol.server_events import ServerEvent
+from vivavoce.protocol.session import TracingChoice
+from vivavoce.runtime.intake import Intake
+from vivavoce.runtime.performers import EnginePerformer, EngineSet
+from vivavoce.runtime.runner import Runner
+from vivavoce.runtime.sink import Sink
+
+MAX_PENDING_MS: Final = 2_000.0  # audio that an engine may hold; then the socket is not read
+CATCH_UP_POLL_S: Final = 0.02
+
+
+class HostedSession:
+    """The `LiveSession` of a transport, and the `SessionWatch` of its own performer."""
+
+    def __init__(self, session_id: str, engines: EngineSet, sink: Sink) -> None:
+        self._id = session_id
+        self._performer = EnginePerformer(engines, sink, self._run, self)
+        self._intake = Intake(engines.noise_reducer, self._run)
+        self._runner: Runner | None = None
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    def run_with(self, runner: Runner) -> None:
+        self._runner = runner
+
+    def post(self, input: Input) -> None:
+        """Hand an input to the session; the client's own in their order, after audio that is being cleaned."""
+        if isinstance(input, FromClient | ClientRejected):
+            self._intake.put(input)
+        else:
+            self._run(input)
+
+    def is_behind(self) -> bool:
+        return max(self._performer.pending_ms, self._intake.pending_ms) > MAX_PENDING_MS
+
+    async def caught_up(self) -> None:
+        """Return when the engines hold no more than their share of audio."""
+        while self.is_behind():  # noqa: ASYNC110  # engines report a level, not an event
+            await asyncio.sleep(CATCH_UP_POLL_S)
+
+    # SessionWatch and Performer -------------------------------------------------------------------------------
+
+    def reduce_noise(self, wanted: ReduceNoise) -> None:
+        self._intake.set(wanted)
+
+    def start_trace(self, tracing: TracingChoice) -> None:
+        """Keep a trace from here on."""
+
+    def note_sent(self, event: ServerEvent) -> None:
+        """An event goes to the client."""
+
+    def perform(self, output: Output) -> None:
+        """Carry out one output; never blocks."""
+        self._performer.perform(output)
+
+    def close(self) -> None:
+        """Stop everything; may be called again."""
+        self._intake.close()
+        self._performer.close()
+
+    def _run(self, input: Input) -> None:
+        assert self._runner is not None, "a session runs before anything is posted"
+        self._runner.post(input)

@@ -1,0 +1,68 @@
+"""Lists and calls the tools of remote MCP servers for a session, each on its own task."""
+
+from collections.abc import Callable
+
+from vivavoce.core.vocabulary import (
+    CallMcpTool,
+    CancelMcp,
+    Input,
+    ListMcpTools,
+    McpCallFailed,
+    McpCallReturned,
+    McpListingFailed,
+    McpOutput,
+    McpToolsListed,
+)
+from vivavoce.engines.base import McpConnector, McpFailure
+from vivavoce.protocol.items import McpError, McpToolExecutionError
+from vivavoce.runtime.tasks import Tasks
+
+_UNAVAILABLE = McpToolExecutionError(message="This server has no connection to MCP servers.")
+
+
+class McpCalls:
+    """What is under way, by the item it is for."""
+
+    def __init__(self, connector: McpConnector | None, post: Callable[[Input], None]) -> None:
+        self._connector = connector
+        self._post = post
+        self._running: dict[str, Tasks] = {}
+
+    def perform(self, output: McpOutput) -> None:
+        if isinstance(output, CancelMcp):
+            tasks = self._running.pop(output.item_id, None)
+            if tasks is not None:
+                tasks.cancel()
+            return
+        tasks = self._running[output.item_id] = Tasks()
+        tasks.start(self._run(output), name=f"mcp {output.item_id}")
+
+    def close(self) -> None:
+        """Stop everything; may be called again."""
+        while self._running:
+            self._running.popitem()[1].cancel()
+
+    async def _run(self, asked: ListMcpTools | CallMcpTool) -> None:
+        try:
+            result = await self._ask(asked)
+        except McpFailure as failure:
+            result = _failed(asked, failure.error)
+        except Exception as error:  # the adapter broke its contract; the trace is kept, the session goes on
+            self._running.pop(asked.item_id, None)
+            self._post(_failed(asked, McpToolExecutionError(message=type(error).__name__)))
+            raise
+        self._running.pop(asked.item_id, None)
+        self._post(result)
+
+    async def _ask(self, asked: ListMcpTools | CallMcpTool) -> Input:
+        connector = self._connector
+        if connector is None:
+            return _failed(asked, _UNAVAILABLE)
+        if isinstance(asked, ListMcpTools):
+            return McpToolsListed(asked.item_id, await connector.list_tools(asked.server))
+        return McpCallReturned(asked.item_id, await connector.call_tool(asked.server, asked.name, asked.arguments))
+
+
+def _failed(asked: ListMcpTools | CallMcpTool, error: McpError) -> McpListingFailed | McpCallFailed:
+    kind = McpListingFailed if isinstance(asked, ListMcpTools) else McpCallFailed
+    return kind(asked.item_id, error)

@@ -14,6 +14,7 @@ from pydantic import ValidationError
 from websockets.exceptions import ConnectionClosed
 
 from vivavoce.testing.conformance import OrderChecker, Violation, check_types
+from vivavoce.testing.matrix import ConnectionRecord
 from vivavoce.testing.pacer import pace, split_chunks
 
 EVENT_TIMEOUT_S: Final = 30.0
@@ -50,6 +51,7 @@ class CheckedClient:
         self.invalid: list[str] = []
         self.closed: ConnectionClosed | None = None
         self._checker = OrderChecker()
+        self._record = ConnectionRecord()
         self._arrived = asyncio.Condition()
         self._sent = 0
 
@@ -63,6 +65,7 @@ class CheckedClient:
         self._sent += 1
         named = {"event_id": f"client_{self._sent}", **event}
         self._checker.client(named)
+        self._record.client(named)
         await self.connection.send_raw(json.dumps(named))
 
     async def send_raw(self, payload: str | bytes, event_id: str | None = None) -> None:
@@ -188,6 +191,7 @@ class CheckedClient:
     async def _keep(self, message: bytes) -> None:
         event: Json = json.loads(message)
         self._checker.server(event)
+        self._record.server(event)
         try:
             check_types(event)
         except (KeyError, ValidationError) as error:

@@ -12,7 +12,7 @@ import hypothesis
 import pytest
 
 TESTS = Path(__file__).parent
-KEPT_VARIABLES = {"VIVAVOCE_TEST_REQUIRE", "VIVAVOCE_FUZZ_SECONDS"}
+KEPT_VARIABLES = {"VIVAVOCE_TEST_REQUIRE", "VIVAVOCE_FUZZ_SECONDS", "VIVAVOCE_EVENT_MATRIX"}
 RINGS = (
     "repository",
     "testing",
@@ -33,6 +33,7 @@ RINGS = (
     "fuzz",
     "web",
     "e2e",
+    "matrix",
 )
 MARKED_FOLDERS = {"web": "e2e", "e2e": "e2e", "fuzz": "fuzz"}
 
@@ -56,11 +57,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     items.sort(key=_place)
 
 
-def _place(item: pytest.Item) -> tuple[bool, bool, int]:
-    """The browser comes last: while it is open, its event loop runs in this thread and no other may."""
+def _place(item: pytest.Item) -> tuple[bool, bool, bool, int]:
+    """The browser comes last: while it is open, its event loop runs in this thread and no other may.
+
+    After it comes only the matrix, which looks at what all others have shown.
+    """
     ring = _ring(item)
     is_slow = item.get_closest_marker("slow") is not None
-    return ring == "web", is_slow, RINGS.index(ring) if ring in RINGS else len(RINGS)
+    return ring == "matrix", ring == "web", is_slow, RINGS.index(ring) if ring in RINGS else len(RINGS)
 
 
 def _ring(item: pytest.Item) -> str:

@@ -179,6 +179,7 @@ def _scripted(script_path: Path | None) -> EngineSet:
     from vivavoce.engines.llm.scripted import ScriptedGenerator
     from vivavoce.engines.script import Script, ScriptError, load_script
     from vivavoce.engines.stt.scripted import ScriptedTranscriber
+    from vivavoce.engines.translation.scripted import ScriptedTranslator
     from vivavoce.engines.tts.scripted import ScriptedSynthesizer
     from vivavoce.engines.vad.scripted import ScriptedDetector
 
@@ -195,6 +196,7 @@ def _scripted(script_path: Path | None) -> EngineSet:
         transcriber=ScriptedTranscriber(script),
         generator=ScriptedGenerator(script),
         synthesizer=ScriptedSynthesizer(script),
+        translator=ScriptedTranslator(script),
     )
 
 

@@ -14,7 +14,8 @@ from tests.transports.echo_host import EchoHost
 from tests.transports.peers import DEADLINE_S
 from vivavoce.app.http import Readiness
 from vivavoce.app.models import ModelCard, ModelCatalogue
-from vivavoce.app.server import AppSettings, Server, build_app, new_event_loop
+from vivavoce.app.server import SYSTEM_CLOCK, AppSettings, Server, build_app, new_event_loop
+from vivavoce.runtime.clock import Clock
 from vivavoce.runtime.sink import SessionHost
 
 MODELS = ModelCatalogue((ModelCard("vivavoce-local", 1), ModelCard("vivavoce-scripted", 2)))
@@ -27,10 +28,11 @@ async def serving(
     *,
     models: ModelCatalogue = MODELS,
     readiness: Readiness = dict,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> AsyncIterator[int]:
     """Serve sessions of `host`; gives the port, and drains at the end."""
     chosen = msgspec.structs.replace(settings or AppSettings(), port=0)
-    server = Server(chosen, build_app(chosen, host, models, readiness))
+    server = Server(chosen, build_app(chosen, host, models, readiness, clock=clock))
     bound: asyncio.Future[int] = asyncio.get_running_loop().create_future()
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.run_until_stopped(lambda address, port: bound.set_result(port)))
@@ -79,6 +81,27 @@ def server_threads() -> Iterator[ServerThreads]:
             yield servers
         finally:
             servers.stop()
+
+
+async def ask_json(port: int, request_line: str, body: object = None, key: str | None = None) -> Answer:
+    """Send a request with a JSON body (none for None) and, if given, a key; `request_line` is without the version."""
+    payload = b"" if body is None else msgspec.json.encode(body)
+    lines = [f"{request_line} HTTP/1.1", "Content-Type: application/json", f"Content-Length: {len(payload)}"]
+    lines += [] if key is None else [f"Authorization: Bearer {key}"]
+    return await ask(port, "\n".join(lines), payload)
+
+
+class ManualClock:
+    """A `Clock` that stands still until the test moves it."""
+
+    def __init__(self) -> None:
+        self.now_s = 1_800_000_000
+
+    def monotonic_s(self) -> float:
+        return float(self.now_s)
+
+    def unix_s(self) -> int:
+        return self.now_s
 
 
 class Answer(msgspec.Struct):

@@ -1,6 +1,6 @@
 """The models a client may name, and the API's list of them."""
 
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
@@ -18,6 +18,13 @@ class ModelCard(msgspec.Struct, frozen=True):
     owned_by: str = _OWNER
 
 
+class ModelList(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer of `GET /v1/models`."""
+
+    object: Literal["list"] = "list"
+    data: tuple[ModelCard, ...]
+
+
 class ModelCatalogue(msgspec.Struct, frozen=True):
     """The listed models. Unless `is_strict`, names that are not listed are served as well (by the default engine)."""
 
@@ -33,7 +40,7 @@ class ModelCatalogue(msgspec.Struct, frozen=True):
 
     def listing(self) -> bytes:
         """Return the JSON of `GET /v1/models`."""
-        return msgspec.json.encode({"object": "list", "data": self.cards})
+        return msgspec.json.encode(ModelList(data=self.cards))
 
 
 def model_not_found(model: str) -> HttpError:

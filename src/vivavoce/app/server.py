@@ -34,11 +34,11 @@ from vivavoce.app.secrets import ClientSecrets
 from vivavoce.app.tls import TlsFiles, server_context
 from vivavoce.app.tls_gate import TlsGate
 from vivavoce.app.translations import translation_routes
-from vivavoce.app.upgrade import UpgradePolicy
+from vivavoce.app.upgrade import UpgradePolicy, never_translates
 from vivavoce.app.websocket_protocol import RealtimeClient, RealtimeEndpoint, RealtimeWebSocketProtocol, RefusedClient
 from vivavoce.protocol.codec import decode_client_event
 from vivavoce.runtime.clock import Clock, RandomIds, SystemClock
-from vivavoce.runtime.sink import SessionHost
+from vivavoce.runtime.sink import SessionHost, TranslationHost
 from vivavoce.store.credentials import KeyFile, KeyWatch
 from vivavoce.transports.connection import LINGER_S, FrameLink
 from vivavoce.transports.parsing import Decode, MessageParser
@@ -47,6 +47,7 @@ from vivavoce.transports.websockets_connection import WebsocketsLink
 
 BACKLOG: Final = 1024
 TICK_S: Final = 1.0
+SYSTEM_CLOCK: Final = SystemClock()
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _LINKS: Final[dict[str, Callable[[], FrameLink]]] = {"picows": PicowsLink, "websockets": WebsocketsLink}
 
@@ -113,28 +114,33 @@ def build_app(
     readiness: Readiness,
     *,
     decode: Decode = decode_client_event,
-    has_translator: bool = False,
+    clock: Clock = SYSTEM_CLOCK,
 ) -> App:
     """Return the application that serves sessions of `host` as the settings say.
+
+    Args:
+        clock: its wall time decides what has expired.
 
     Raises:
         ValueError: an open address without a usable key.
         CredentialsUnreadable: the key file is there and cannot be used.
     """
     lifecycle = Lifecycle()
-    clock = SystemClock()
     ring, access = open_access(settings, clock)
     gatekeeper = Gatekeeper(ring, ClientSecrets(clock.unix_s))
     mint = Mint(host, gatekeeper.secrets, models)
-    more = rest_routes(mint, gatekeeper.secrets, has_translator=has_translator)
+    translations = host if isinstance(host, TranslationHost) else None
+    translates = never_translates if translations is None else translations.translates
+    more = rest_routes(mint, gatekeeper.secrets, translates)
     routes = build_http(models, readiness, lambda: lifecycle.is_draining, settings.web_dir, more)
     realtime = RealtimeEndpoint(
-        policy=UpgradePolicy(access, gatekeeper, models),
+        policy=UpgradePolicy(access, gatekeeper, models, translates),
         host=host,
         parser=MessageParser(decode),
         make_link=_LINKS[settings.websocket_backend],
         is_draining=lambda: lifecycle.is_draining,
         drain_s=settings.drain_s,
+        translations=translations,
     )
     return App(RequestGate(routes, access, gatekeeper), realtime, lifecycle)
 
@@ -162,12 +168,12 @@ def _watch(key_file: Path | None, clock: Clock) -> KeyWatch | None:
     return KeyWatch(file, clock.unix_s)
 
 
-def rest_routes(mint: Mint, secrets: ClientSecrets, *, has_translator: bool) -> list[Route]:
+def rest_routes(mint: Mint, secrets: ClientSecrets, translates: Callable[[str | None], bool]) -> list[Route]:
     """Return the routes of the REST surface besides models and health."""
     return [
         *secret_routes(mint, secrets),
         *legacy_routes(mint),
-        *translation_routes(secrets, RandomIds().make, has_translator=has_translator),
+        *translation_routes(secrets, RandomIds().make, translates),
         openapi_route(),
     ]
 

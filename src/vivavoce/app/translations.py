@@ -40,12 +40,14 @@ class TranslationSecret(msgspec.Struct, frozen=True):
     session: Translation
 
 
-def translation_routes(secrets: ClientSecrets, make_id: Callable[[str], str], *, has_translator: bool) -> list[Route]:
-    """Return the routes of translation sessions."""
+def translation_routes(
+    secrets: ClientSecrets, make_id: Callable[[str], str], translates: Callable[[str | None], bool]
+) -> list[Route]:
+    """Return the routes of translation sessions; `translates` tells whether the engines behind a model name do."""
 
     async def create(request: Request) -> Response:
         body = await decoded_body(request, decode_translation_body)
-        if not has_translator:
+        if not translates(body.session.model):
             raise RequestRefused(no_translator(body.session.model))
         order = msgspec.structs.replace(caller_order(request, body.lifetime_s), translation=body.session)
         text, secret = kept(secrets, order)

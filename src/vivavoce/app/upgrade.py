@@ -7,7 +7,7 @@ closed (protocol/README.md, Authentication on WebSockets).
 
 import base64
 import binascii
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -19,6 +19,7 @@ from vivavoce.app.bodies import error_of
 from vivavoce.app.errors import REQUEST_ID_HEADER, HttpError, unknown_url
 from vivavoce.app.models import ModelCatalogue, model_not_found
 from vivavoce.app.secrets import ClientSecret, safety_identifier
+from vivavoce.app.translations import no_translator
 from vivavoce.protocol.errors import ClientError, ErrorDetail, invalid_value
 from vivavoce.protocol.locks import refuse_locked
 from vivavoce.runtime.sink import SessionRequest
@@ -26,6 +27,7 @@ from vivavoce.transports.connection import Handshake
 
 GA_PATHS: Final = frozenset({"/v1/realtime", "/openai/v1/realtime"})
 BETA_PATH: Final = "/openai/realtime"
+TRANSLATION_PATHS: Final = frozenset(f"{path}/translations" for path in GA_PATHS)
 PROTOCOL: Final = "realtime"
 BETA_PROTOCOL: Final = "openai-beta.realtime-v1"
 BETA_TOKEN: Final = "realtime=v1"
@@ -59,12 +61,18 @@ class UpgradeRequest(msgspec.Struct, frozen=True):
         return [token.strip() for value in self.headers.get("sec-websocket-protocol", ()) for token in value.split(",")]
 
 
+def never_translates(model: str | None) -> bool:
+    """Return False: no engine translates."""
+    return False
+
+
 class UpgradePolicy(msgspec.Struct, frozen=True):
     """What the server's settings say about WebSockets."""
 
     access: AccessPolicy
     gatekeeper: Gatekeeper
     models: ModelCatalogue
+    translates: Callable[[str | None], bool] = never_translates  # whether the engines behind a model name translate
 
 
 class Accept(msgspec.Struct, frozen=True):
@@ -72,6 +80,7 @@ class Accept(msgspec.Struct, frozen=True):
 
     handshake: Handshake
     session: SessionRequest
+    is_translation: bool = False
 
 
 class AcceptAndClose(msgspec.Struct, frozen=True):
@@ -105,6 +114,8 @@ def decide(request: UpgradeRequest, policy: UpgradePolicy) -> Decision:
     caller = policy.gatekeeper.identify(header_keys(request.headers) or protocol_keys(request.protocols))
     if isinstance(caller, HttpError):
         return _refused(request, handshake, _Refusal(caller, CLOSE_AUTHENTICATION))
+    if request.path in TRANSLATION_PATHS:
+        return _decide_translation(request, caller, policy)
     if "call_id" in request.query and request.path != BETA_PATH:
         return _call_not_found(request.query["call_id"][0])
     if _is_beta(request):
@@ -115,6 +126,35 @@ def decide(request: UpgradeRequest, policy: UpgradePolicy) -> Decision:
     return Accept(handshake, _session_request(request, caller))
 
 
+def _decide_translation(request: UpgradeRequest, caller: Caller, policy: UpgradePolicy) -> Decision:
+    handshake = _handshake(request)
+    if _is_beta(request):
+        return _accept_and_close(handshake, _NO_BETA_TRANSLATION)
+    secret = caller.secret
+    model = _model(request) or (None if secret is None else secret.model)
+    refusal = _check_translation(secret, model, policy)
+    if refusal is not None:
+        return _refused(request, handshake, refusal)
+    accepted = SessionRequest(
+        request_id=request.request_id,
+        model=model,
+        credential_id=caller.credential_id,
+        safety_identifier=_safety_identifier(request, secret),
+        translation=None if secret is None or secret.translation is None else secret.translation.patch,
+    )
+    return Accept(handshake, accepted, is_translation=True)
+
+
+def _check_translation(secret: ClientSecret | None, model: str | None, policy: UpgradePolicy) -> _Refusal | None:
+    if secret is not None and secret.kind not in (None, "translation"):
+        return _wrong_kind(secret.kind)
+    if not policy.models.serves(model):
+        return _Refusal(model_not_found((model or "")[:100]), CLOSE_MODEL_NOT_FOUND)
+    if not policy.translates(model):
+        return _Refusal(no_translator(model or "default"), CLOSE_MODEL_NOT_FOUND)
+    return None
+
+
 def refuse_session(request: UpgradeRequest, fault: ClientError) -> Decision:
     """Return the answer to a request whose session cannot be had, in the way that the client can read."""
     return _refused(request, _handshake(request), _Refusal(error_of(fault), CLOSE_INVALID_REQUEST))
@@ -123,7 +163,6 @@ def refuse_session(request: UpgradeRequest, fault: ClientError) -> Decision:
 def _session_request(request: UpgradeRequest, caller: Caller) -> SessionRequest:
     secret = caller.secret
     is_transcription = "intent" in request.query or (secret is not None and secret.kind == "transcription")
-    named = safety_identifier(next(iter(request.headers.get("openai-safety-identifier", ())), None))
     return SessionRequest(
         request_id=request.request_id,
         # Some clients name a model for transcription too; the session's `transcription.model` is what counts there.
@@ -131,8 +170,13 @@ def _session_request(request: UpgradeRequest, caller: Caller) -> SessionRequest:
         credential_id=caller.credential_id,
         kind="transcription" if is_transcription else "realtime",
         configuration=None if secret is None else secret.configuration,
-        safety_identifier=(None if secret is None else secret.safety_identifier) or named,
+        safety_identifier=_safety_identifier(request, secret),
     )
+
+
+def _safety_identifier(request: UpgradeRequest, secret: ClientSecret | None) -> str | None:
+    named = safety_identifier(next(iter(request.headers.get("openai-safety-identifier", ())), None))
+    return (None if secret is None else secret.safety_identifier) or named
 
 
 def _model(request: UpgradeRequest) -> str | None:
@@ -164,7 +208,7 @@ def _check_access(request: UpgradeRequest, policy: UpgradePolicy) -> HttpError |
 
 
 def _check_route(request: UpgradeRequest) -> HttpError | None:
-    if request.path in GA_PATHS or request.path == BETA_PATH:
+    if request.path in GA_PATHS | TRANSLATION_PATHS or request.path == BETA_PATH:
         return None
     return unknown_url("WebSocket", request.path)
 
@@ -225,6 +269,14 @@ def _call_not_found(call_id: str) -> HttpError:
     return HttpError(status=404, message=message, param="call_id", code="call_id_not_found")
 
 
+_NO_BETA_TRANSLATION: Final = _Refusal(
+    HttpError(
+        status=400,
+        message="Translation sessions are not part of the Realtime Beta API. Use them without the beta selector.",
+        code="beta_api_shape_disabled",
+    ),
+    CLOSE_INVALID_REQUEST,
+)
 _BETA_DISABLED: Final = _Refusal(
     HttpError(
         status=400,

@@ -27,10 +27,11 @@ from vivavoce.app.upgrade import (
 )
 from vivavoce.core.vocabulary import Disconnected
 from vivavoce.protocol.errors import ClientError
-from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionHost
+from vivavoce.protocol.translation import decode_translation_event
+from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionHost, Sink, TranslationHost
 from vivavoce.transports.connection import CLOSE_RESTART, FrameLink
 from vivavoce.transports.endpoint import Endpoint
-from vivavoce.transports.parsing import MessageParser
+from vivavoce.transports.parsing import Decode, MessageParser
 from vivavoce.transports.websocket import WebSocketSession, encode_error
 
 _LOG: Final = logging.getLogger("vivavoce.access")
@@ -45,6 +46,21 @@ class RealtimeEndpoint(msgspec.Struct, frozen=True):
     make_link: Callable[[], FrameLink]
     is_draining: Callable[[], bool]
     drain_s: float
+    translations: TranslationHost | None = None
+
+    def parser_of(self, decision: Accept) -> MessageParser:
+        """Return the parser of what the client of an accepted upgrade sends."""
+        if not decision.is_translation:
+            return self.parser
+        # A parser wraps what it decodes in `FromClient` without looking into it; `TranslationHost` knows.
+        return self.parser.with_decode(cast(Decode, decode_translation_event))
+
+    def open(self, decision: Accept, sink: Sink) -> LiveSession:
+        """Start the session of an accepted upgrade; raises as `SessionHost.open`."""
+        if not decision.is_translation:
+            return self.host.open(decision.session, sink)
+        assert self.translations is not None, "translations are accepted only where an engine translates"
+        return self.translations.open_translation(decision.session, sink)
 
 
 class RealtimeWebSocketProtocol(asyncio.Protocol):
@@ -103,9 +119,9 @@ class RealtimeWebSocketProtocol(asyncio.Protocol):
                 assert_never(decision)
 
     def _open(self, decision: Accept, request: UpgradeRequest, transport: asyncio.Transport) -> None:
-        client = RealtimeClient(self._endpoint, self._loop, self._request_id, self._connections)
+        client = RealtimeClient(self._endpoint, self._loop, decision, self._connections)
         try:
-            session = self._endpoint.host.open(decision.session, client.websocket.sink)
+            session = self._endpoint.open(decision, client.websocket.sink)
         except AtCapacity as full:
             self._refuse(at_capacity(full), request, transport)
             return
@@ -129,13 +145,13 @@ class RealtimeClient:
     """A handed-over connection with a session, as uvicorn's shutdown sees it."""
 
     def __init__(
-        self, endpoint: RealtimeEndpoint, loop: asyncio.AbstractEventLoop, request_id: str, connections: set[Any]
+        self, endpoint: RealtimeEndpoint, loop: asyncio.AbstractEventLoop, decision: Accept, connections: set[Any]
     ) -> None:
         self._drain_s = endpoint.drain_s
-        self._request_id = request_id
+        self._request_id = decision.session.request_id
         self._connections = connections
         self._session_id = ""
-        self.websocket = WebSocketSession(endpoint.make_link(), loop, endpoint.parser, ended=self._end)
+        self.websocket = WebSocketSession(endpoint.make_link(), loop, endpoint.parser_of(decision), ended=self._end)
 
     def start(self, session: LiveSession, decision: Accept, transport: asyncio.Transport) -> None:
         self._session_id = session.id

@@ -79,7 +79,7 @@ class Engines(Section):
     transcriber: Literal["pocketsphinx"] = Field(description="Speech recognition of the embedded pipeline.")
     generator: Literal["embedded"] = Field(description="Responder of the embedded pipeline.")
     synthesizer: Literal["flite"] = Field(description="Speech synthesis of the embedded pipeline.")
-    noise_reducer: Literal["none", "spectral"] = Field(description="Noise reduction, when a session asks for it.")
+    noise_reducer: Literal["none", "rnnoise"] = Field(description="Noise reduction, when a session asks for it.")
     turn_scorer: Literal["none", "smart-turn"] = Field(description="Model that hears whether a turn is complete.")
     context_tokens: int = Field(ge=256, description="Input tokens of a response at most; older items are left out.")
     transcriber_workers: int = Field(ge=1, le=64, description="Recogniser processes that stay.")

@@ -8,6 +8,7 @@ a recogniser got wrong mislead the rules as they mislead a listener, hence score
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Final
 
 Words = Sequence[str]
@@ -62,7 +63,7 @@ ENDINGS: Final = _table(
         "we're, they're, you're, i've, we've, you've, they've, i'll, we'll, you'll, he'll, she'll, it'll, they'll, "
         "i'd, we'd, you'd, he'd, she'd, they'd, it's, he's, she's, there's, where's, who's, what's, how's, let's, "
         "whose, either, both, a very, so many, other, nor, via, per",
-        0.08: "i, we, they, he, she, to, of, from, with, at, into, onto, as, for, by, between, during, towards, "
+        0.08: "i, we, to, of, from, with, at, into, onto, as, for, by, between, during, towards, "
         "without, against, among, beside, despite, until, while, whether, upon, under, since, is, are, was, were, am, "
         "be, been, will, would, could, should, can, may, might, must, shall, does, did, do, has, have, had, having, "
         "being, very, also, just, basically, especially, usually, actually, and then, and so, said that, says that, "
@@ -72,10 +73,11 @@ ENDINGS: Final = _table(
         "quite, rather, pretty, not, never, don't, doesn't, didn't, won't, can't, couldn't, wouldn't, shouldn't, "
         "isn't, aren't, wasn't, weren't, haven't, hasn't, how many, what kind, tell me, show me, give me, give him, "
         "give her, remind me, let me, let us, a bit, a little, too, when, where, why, after, before, through, near, "
-        "behind, around, across, over the, this is, that is, almost, only, maybe, perhaps, these, those, is that",
-        0.3: "what, how, want, wants, need, needs, get, give, make, take, put, send, let, tell, show, find, buy, "
+        "behind, around, across, over the, this is, that is, almost, only, maybe, perhaps, these, those, is that, "
+        "get to, go to, talk to",
+        0.3: "he, she, they, what, how, want, wants, need, needs, get, give, make, take, put, send, let, tell, show, find, "
         "said, told, wanted, needed, got, made, took, sent, found, bought, mean, means, called, think, wish, say, "
-        "bring, call, use, see that, say that, mr, mrs, doctor, the best, the same, the most, at least, you know",
+        "buy, bring, call, use, see that, say that, mr, mrs, doctor, the best, the same, the most, at least, you know",
         0.6: "this, that, it, you, him, her, them, more, much, off, out, up, down, over, along, together",
         0.92: "thank you, thanks, very much, so much, please, think so, hope so, guess so, say so, hope not, or not, "
         "rather not, too much, how much, as well, right now, at all, to me, to you, with me, with you, for me, "
@@ -105,6 +107,7 @@ STRANDABLE: Final = _words(
     "want wants need get make made take put send find buy bought mean say think use call tell see"
 )
 PARTICLE_VERBS: Final = _words("turn switch come go carry hold keep log sign move turned switched turning switching")
+LONGEST_WITH_PARTICLE: Final = 7  # words
 PARTICLES: Final = _words("on off in out up down over back away")
 ANSWERS: Final = _words("yes no yeah nope sorry sure so neither because")
 DETERMINERS: Final = _words("the a an my your his her our their this that every another")
@@ -122,6 +125,9 @@ COMMON: Final = (
     | OPENERS
     | STRANDABLE
     | SPOKEN_DIGITS
+    | IMPERATIVES
+    | PARTICLE_VERBS
+    | PARTICLES
     | _words("and or me not to be that this some any at please thanks good hello stop if because then here there")
 )
 
@@ -196,7 +202,7 @@ def _stranded(words: Words) -> float | None:
     """A question with its preposition or verb at the end: "where are you from"; a particle: "turn the light on"."""
     if words[-1] in STRANDABLE and _is_question(words) and tuple(words[-2:]) not in ENDINGS:
         return 0.8
-    if words[-1] in PARTICLES and len(words) > 2 and not PARTICLE_VERBS.isdisjoint(words[:4]):
+    if words[-1] in PARTICLES and 2 < len(words) <= LONGEST_WITH_PARTICLE and not PARTICLE_VERBS.isdisjoint(words[:4]):
         return 0.85
     return None
 
@@ -204,7 +210,8 @@ def _stranded(words: Words) -> float | None:
 def _is_question(words: Words) -> bool:
     if words[0] not in QUESTION_WORDS or len(words) < 4:
         return False
-    return "'" in words[0] or any(word in AUXILIARIES for word in words[1:4])
+    inverted = any(verb in AUXILIARIES and subject in PERSONS for verb, subject in pairwise(words))
+    return inverted or "'" in words[0] or any(word in AUXILIARIES for word in words[1:4])
 
 
 def _ending(words: Words) -> float | None:

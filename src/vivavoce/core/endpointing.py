@@ -19,7 +19,7 @@ EARLIEST_COMMIT_MS: Final = 200  # no turn ends after less silence, whatever was
 FULL_PATIENCE_PAUSE_MS: Final = 1_500  # a pause this long, or longer, gives all the extra time there is
 MOST_CERTAIN: Final = 0.99  # scores are taken as at most this sure when they are weighed against each other
 WORDS_WEIGHT: Final = 1.0  # of the logits of both scores
-SOUND_WEIGHT: Final = 0.5
+SOUND_WEIGHT: Final = 0.25
 
 
 class SemanticSettings(msgspec.Struct, frozen=True):

@@ -22,6 +22,7 @@ from vivavoce.runtime.hosted import HostedSession
 from vivavoce.runtime.performers import EngineSet
 from vivavoce.runtime.runner import Runner, TraceEntry
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionRequest, Sink
+from vivavoce.runtime.translation import HostedTranslation, TranslationSetting, initial_translation
 
 RETRY_AFTER_S: Final = 5
 
@@ -55,7 +56,7 @@ class Registry:
         self._clock = clock
         self._ids = ids
         self._trace = trace
-        self._live: dict[str, HostedSession] = {}
+        self._live: dict[str, LiveSession] = {}
         self._live_by_key: Counter[str] = Counter()
         self._limits: dict[str, RateLimits] = {}
         self._empty = asyncio.Event()
@@ -99,6 +100,22 @@ class Registry:
         profile = self._profile(request, engines)
         return shown(self._configured(request, engines, profile), profile)
 
+    def translates(self, model: str | None) -> bool:
+        """Return whether the engines behind a model name translate; None is the default model."""
+        return self._engines_named(model).translator is not None
+
+    def open_translation(self, request: SessionRequest, sink: Sink) -> LiveSession:
+        """Start a translation session; raises as `open`."""
+        self._check_capacity(request)
+        engines = self._engines_of(request)
+        model = request.model or self._settings.default_model
+        session = initial_translation(self._ids.make("sess"), model, engines.name, request.translation)
+        setting = TranslationSetting(engines, self._profile(request, engines).policy, self._clock, self._ids)
+        hosted = HostedTranslation(session, setting, sink, on_closed=lambda: self._leave(hosted, request))
+        self._enter(hosted, request)
+        hosted.post(Opened(self._clock.unix_s()))
+        return hosted
+
     def drain(self) -> None:
         """Tell every session that the server goes down."""
         for hosted in tuple(self._live.values()):
@@ -109,7 +126,10 @@ class Registry:
         await self._empty.wait()
 
     def _engines_of(self, request: SessionRequest) -> EngineSet:
-        return self._engines.get(request.model or "", self._engines[self._settings.default_model])
+        return self._engines_named(request.model)
+
+    def _engines_named(self, model: str | None) -> EngineSet:
+        return self._engines.get(model or "", self._engines[self._settings.default_model])
 
     def _profile(self, request: SessionRequest, engines: EngineSet) -> Profile:
         settings = self._settings
@@ -162,13 +182,13 @@ class Registry:
         if key is not None and self._live_by_key[key] >= settings.max_sessions_per_key:
             raise AtCapacity(f"This key holds its limit of {settings.max_sessions_per_key} sessions.", RETRY_AFTER_S)
 
-    def _enter(self, hosted: HostedSession, request: SessionRequest) -> None:
+    def _enter(self, hosted: LiveSession, request: SessionRequest) -> None:
         self._live[hosted.id] = hosted
         if request.credential_id is not None:
             self._live_by_key[request.credential_id] += 1
         self._empty.clear()
 
-    def _leave(self, hosted: HostedSession, request: SessionRequest) -> None:
+    def _leave(self, hosted: LiveSession, request: SessionRequest) -> None:
         del self._live[hosted.id]
         if request.credential_id is not None:
             self._live_by_key[request.credential_id] -= 1

@@ -1,6 +1,6 @@
 """The seam between transports and the runtime: who asks for a session, and where its output goes."""
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 
@@ -8,6 +8,7 @@ from vivavoce.core.vocabulary import Input, PlayAudio
 from vivavoce.protocol.server_events import ServerEvent
 from vivavoce.protocol.session import SessionPatch
 from vivavoce.protocol.session_fields import EffectiveSession, SessionKind
+from vivavoce.protocol.translation import TranslationPatch
 
 
 class SessionRequest(msgspec.Struct, frozen=True):
@@ -19,6 +20,7 @@ class SessionRequest(msgspec.Struct, frozen=True):
     kind: SessionKind = "realtime"
     configuration: SessionPatch | None = None  # of the client secret: already in `session.created`
     safety_identifier: str | None = None  # the end user as the client names them
+    translation: TranslationPatch | None = None  # of the client secret, for a translation session
 
 
 class AtCapacity(Exception):
@@ -82,5 +84,21 @@ class SessionHost(Protocol):
 
         Raises:
             ClientError: the request's configuration cannot be had.
+        """
+        ...
+
+
+@runtime_checkable
+class TranslationHost(Protocol):
+    """Opens translation sessions, where an engine translates; implemented by `runtime.registry`."""
+
+    def translates(self, model: str | None) -> bool:
+        """Return whether the engines behind a model name translate; None is the default model."""
+        ...
+
+    def open_translation(self, request: SessionRequest, sink: Sink) -> LiveSession:
+        """Start a translation session for a model that translates; raises as `SessionHost.open`.
+
+        What is posted to it as `FromClient` carries a `TranslationClientEvent`.
         """
         ...

@@ -54,12 +54,14 @@ from vivavoce.engines.base import (
     TranslatorStream,
 )
 from vivavoce.protocol.errors import ErrorDetail
+from vivavoce.protocol.extensions import SessionExtension
 from vivavoce.protocol.ids import IdSource
 from vivavoce.protocol.server_events import ServerEvent
 from vivavoce.protocol.translation import Translation as TranslationObject
-from vivavoce.protocol.translation import TranslationClientEvent
+from vivavoce.protocol.translation import TranslationClientEvent, TranslationPatch, merge_translation
 from vivavoce.runtime.clock import Clock
 from vivavoce.runtime.faults import fault_of
+from vivavoce.runtime.hosted import CATCH_UP_POLL_S, MAX_PENDING_MS
 from vivavoce.runtime.intake import WireReducer
 from vivavoce.runtime.performers import EngineSet
 from vivavoce.runtime.runner import Performer, Runner
@@ -68,8 +70,6 @@ from vivavoce.runtime.slices import Slices
 
 _log = logging.getLogger(__name__)
 
-MAX_PENDING_MS: Final = 2_000.0  # audio that the translator may hold; then the socket is not read
-CATCH_UP_POLL_S: Final = 0.02
 BYTES_PER_MS: Final = 2 * SAMPLE_RATE_HZ // 1000
 SLICE_BYTES: Final = 60 * BYTES_PER_MS  # noise reduction costs about 2 ms for so much
 PIECE_BYTES: Final = 200 * BYTES_PER_MS  # of translated speech in one event
@@ -286,6 +286,14 @@ class TranslationPerformer:
 
 def _options(output: OpenTranslation | ChangeTranslation) -> TranslationOptions:
     return TranslationOptions(output.language, output.wants_source)
+
+
+def initial_translation(
+    session_id: str, model: str, engine: str, configuration: TranslationPatch | None
+) -> TranslationObject:
+    """Return the session before it starts; `configuration` is that of the client secret."""
+    session = TranslationObject(id=session_id, model=model, vivavoce=SessionExtension(engine=engine))
+    return session if configuration is None else merge_translation(session, configuration)
 
 
 class TranslationSetting(msgspec.Struct, frozen=True):

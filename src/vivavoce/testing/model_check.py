@@ -81,7 +81,7 @@ class _Explorer:
         self._max_states = max_states
         self._updates: ClientEvents = updates_of(family)
         self._visited: set[bytes] = set()
-        self._stack: list[tuple[World, Trail, int]] = []
+        self._stack: list[tuple[World, bytes, Trail, int]] = []
         self._findings: list[Finding] = []
         self._transitions = 0
         self._ends = 0
@@ -89,8 +89,9 @@ class _Explorer:
 
     def run(self, first: World) -> Exploration:
         """Return what was found."""
-        self._visited.add(first.fingerprint())
-        self._stack.append((first, (), 0))
+        fingerprint = first.fingerprint()
+        self._visited.add(fingerprint)
+        self._stack.append((first, fingerprint, (), 0))
         while self._stack and len(self._findings) < MAX_FINDINGS and len(self._visited) < self._max_states:
             self._expand(*self._stack.pop())
         is_complete = not self._stack
@@ -105,7 +106,7 @@ class _Explorer:
             findings=tuple(self._findings),
         )
 
-    def _expand(self, world: World, trail: Trail, depth: int) -> None:
+    def _expand(self, world: World, before: bytes, trail: Trail, depth: int) -> None:
         steps = list(offers(world, len(self._updates)))
         if not steps:
             self._check_end(world, trail)
@@ -113,14 +114,13 @@ class _Explorer:
         self._transitions += len(steps)
         last = steps.pop()
         for step in steps:
-            self._visit(copy_of(world), (step, trail), depth + 1)
-        self._visit(world, (last, trail), depth + 1)  # the last step needs no copy
+            self._visit(copy_of(world), before, (step, trail), depth + 1)
+        self._visit(world, before, (last, trail), depth + 1)  # the last step needs no copy
 
-    def _visit(self, world: World, trail: Trail, depth: int) -> None:
-        before = world.seen
+    def _visit(self, world: World, before: bytes, trail: Trail, depth: int) -> None:
         try:
             take(world, trail[0], self._updates)
-            world.seen = fingerprint = world.fingerprint()
+            fingerprint = world.fingerprint()
             is_same = world.has_changed or fingerprint == before
             expect(is_same, "refusal", "what was refused, or came too late, changed the session")
         except Broken as broken:
@@ -128,7 +128,7 @@ class _Explorer:
             return
         if fingerprint not in self._visited:
             self._visited.add(fingerprint)
-            self._stack.append((world, trail, depth))
+            self._stack.append((world, fingerprint, trail, depth))
             self._depth = max(self._depth, depth)
 
     def _check_end(self, world: World, trail: Trail) -> None:
@@ -140,7 +140,7 @@ class _Explorer:
 
     def _lead_to_end(self) -> None:
         """From a state that was not expanded let engines and timers do what they can, first things first."""
-        for world, trail, _ in self._stack:
+        for world, _, trail, _ in self._stack:
             if len(self._findings) >= MAX_FINDINGS:
                 return
             world.left = {}
@@ -158,7 +158,7 @@ class _Explorer:
 
 def check_end(world: World) -> None:
     """Check a state where nothing is left to do; raises `Broken` if something is open."""
-    expect(not world.responses.running, "quiescence", "a response never ends")
+    expect(world.is_over or not world.responses.running, "quiescence", "a response never ends")
     expect(world.peers.is_done(), "quiescence", "an engine is never done")
     expect(world.turns.due is None, "turn in one piece", "a turn was never written to its end")
 

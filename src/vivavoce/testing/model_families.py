@@ -48,10 +48,96 @@ FAMILIES: Final = (
         bounds={"create": 1, "aside": 2, "cancel_id": 1, "text": 2, "call": 1, "chunk": 2, "late": 1},
     ),
     Family(
+        name="asides in turns",
+        about="responses out of band while the user speaks, interrupts and is answered",
+        input={**_vad(), **_SHOWN},
+        bounds={"hear": 8, "aside": 1, "bare": 1, "text": 2, "chunk": 1, "cancel": 1},
+    ),
+    Family(
         name="turns",
         about="detected turns that are answered, with transcripts in all orders",
         input={**_vad(), **_SHOWN},
-        bounds={"hear": 9, "text": 1, "chunk": 1, "revise": 1, "empty": 1, "fault": 1},
+        bounds={"hear": 11, "text": 1, "chunk": 1, "revise": 1, "empty": 1, "fault": 1},
+    ),
+    Family(
+        name="barge-in",
+        about="the user interrupts what is spoken, and the client tells what was heard",
+        input=_vad(),
+        bounds={"create": 1, "hear": 8, "text": 2, "chunk": 2, "truncate": 1, "pause": 1, "late": 1},
+    ),
+    Family(
+        name="undisturbed",
+        about="turns that do not interrupt the response",
+        input={**_vad(interrupt_response=False), **_SHOWN},
+        bounds={"create": 1, "hear": 10, "text": 1, "chunk": 1, "cancel": 1, "empty": 1, "late": 1},
+    ),
+    Family(
+        name="passive",
+        about="turns that are not answered by themselves",
+        input={**_vad(create_response=False), **_SHOWN},
+        bounds={"hear": 10, "create": 1, "aside": 1, "text": 1, "chunk": 1, "item": 1, "fault": 1, "late": 1},
+    ),
+    Family(
+        name="push to talk",
+        about="manual turns: append, clear, commit, create",
+        input={**_MANUAL, **_SHOWN},
+        bounds={"append": 9, "commit": 2, "clear": 1, "create": 1, "text": 1, "chunk": 1, "revise": 1, "fault": 1},
+    ),
+    Family(
+        name="switching",
+        about="turn detection is switched while the user speaks and is answered",
+        input=_vad(),
+        updates=(_MANUAL, _vad(), _vad(create_response=False), _vad(interrupt_response=False)),
+        bounds={"update": 2, "hear": 6, "append": 2, "commit": 1, "text": 1, "chunk": 1},
+    ),
+    Family(
+        name="windows",
+        about="the detector lags behind the audio that is appended, cleared and committed",
+        input={**_vad(), **_SHOWN},
+        bounds={"append": 8, "score": 8, "commit": 1, "clear": 1, "deafen": 1, "text": 1},
+    ),
+    Family(
+        name="truncation",
+        about="what was spoken is cut, deleted and answered anew",
+        bounds={"create": 2, "text": 2, "chunk": 3, "truncate": 2, "pause": 1, "cancel": 1, "delete": 1},
+    ),
+    Family(
+        name="tools",
+        about="function calls, their outputs in any order, items deleted meanwhile",
+        bounds={"create": 2, "text": 1, "call": 2, "output": 2, "delete": 1, "cancel": 1, "chunk": 1, "item": 1},
+    ),
+    Family(
+        name="limits",
+        about="token limits and other ends of a generation before its text ends",
+        bounds={"limit": 1, "create": 1, "text": 3, "draft": 2, "chunk": 2, "overlong": 1, "cancel": 1, "late": 1},
+    ),
+    Family(
+        name="lost words",
+        about="transcribers that fail, say nothing or are too late, while items are deleted",
+        input={**_vad(), **_SHOWN},
+        bounds={"hear": 8, "fault": 2, "revise": 1, "empty": 1, "delete": 1, "create": 1, "text": 1, "late": 1},
+    ),
+    Family(
+        name="silence",
+        about="the user says nothing and is prompted",
+        input={**_vad(idle_timeout_ms=5000), **_SHOWN},
+        bounds={"create": 1, "leap": 5, "hear": 5, "text": 1, "chunk": 1, "cancel": 1, "fault": 1},
+    ),
+    Family(
+        name="meaning",
+        about="turns that end by meaning",
+        input={"turn_detection": {"type": "semantic_vad"}, **_SHOWN},
+        bounds={"hear": 8, "leap": 2, "revise": 2, "text": 1, "chunk": 1, "create": 1},
+    ),
+    Family(
+        name="ending",
+        about="the server drains, the client goes, the session expires",
+        input=_vad(),
+        lifetime_s=60.0,
+        bounds={
+            **{"create": 1, "aside": 1, "hear": 6, "text": 1, "chunk": 1, "append": 1},
+            **{"drain": 1, "kill": 1, "disconnect": 1, "expire": 1},
+        },
     ),
 )
 

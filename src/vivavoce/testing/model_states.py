@@ -29,8 +29,8 @@ _SHARED_MODULES: Final = (
     "vivavoce.core.vocabulary",
     "vivavoce.core.policy",
 )
-# Attributes that no decision depends on; monotonic times that only a generation request tells.
-_IGNORED: Final = frozenset({"opened_at"})
+# Attributes that no decision depends on: a time that only generation requests tell, and a note on the last step.
+_IGNORED: Final = frozenset({"opened_at", "has_changed"})
 
 
 class Id(str):

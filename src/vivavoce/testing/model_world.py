@@ -99,10 +99,10 @@ class World:
         if self.is_closing:
             expect(not any(map(_is_sent, outputs)), "ended", "something is sent after Close")
         running = {id: running.is_default for id, running in self.responses.running.items()}
-        self.turns.started = False
         for output in outputs:
             self._read(output, asked)
         if self.turns.started:
+            self.turns.started = False
             self._check_interruption(running)
         for response_id in (*self.peers.generators, *self.peers.voices):
             if response_id not in self.responses.running and not self.is_over:

@@ -1,6 +1,7 @@
 """From a text message to a session input: in place when it is small, in a thread when it is large."""
 
 import asyncio
+import copy
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -98,6 +99,12 @@ class MessageParser:
         self._decode = decode
         self._budget = ByteBudget(limit_bytes)
         self._threads = ThreadPoolExecutor(PARSING_THREADS, thread_name_prefix="parse")
+
+    def with_decode(self, decode: Decode) -> "MessageParser":
+        """Return a parser of other events with the same threads and the same bound on bytes."""
+        other = copy.copy(self)
+        other._decode = decode
+        return other
 
     def parse(self, message: bytes) -> FromClient | ClientRejected:
         """As `parse_message`."""

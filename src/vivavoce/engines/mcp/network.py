@@ -26,7 +26,7 @@ class PinnedNetwork(httpcore2.AsyncNetworkBackend):
     def __init__(self, allowed_hosts: Collection[str], resolve: Resolve, exchange: Exchange) -> None:
         self._allowed_hosts = allowed_hosts
         self._resolve = resolve
-        self._exchange = exchange
+        self.exchange = exchange
         self._dialler = httpcore2.AnyIOBackend()
         self._is_cut = False
         self._waiting: set[anyio.CancelScope] = set()
@@ -53,10 +53,10 @@ class PinnedNetwork(httpcore2.AsyncNetworkBackend):
             with self.waiting():
                 addresses = await permitted_addresses(host, port, self._allowed_hosts, self._resolve)
         except AddressRefusedError as error:
-            self._exchange.give_up(refused(str(error)))
+            self.exchange.give_up(refused(str(error)))
             raise httpcore2.ConnectError("refused") from error
         except (OSError, UnicodeError) as error:
-            self._exchange.give_up(unreachable(f"the host '{host}' has no address"))
+            self.exchange.give_up(unreachable(f"the host '{host}' has no address"))
             raise httpcore2.ConnectError("not resolved") from error
         return await self._first_that_answers(addresses, port)
 
@@ -65,7 +65,7 @@ class PinnedNetwork(httpcore2.AsyncNetworkBackend):
             with contextlib.suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
                 with self.waiting():
                     return CountedStream(await self._dialler.connect_tcp(address, port, timeout=CONNECT_S), self)
-        self._exchange.give_up(unreachable("it does not accept connections"))
+        self.exchange.give_up(unreachable("it does not accept connections"))
         raise httpcore2.ConnectError("no address answers")
 
     @contextlib.contextmanager
@@ -84,7 +84,7 @@ class PinnedNetwork(httpcore2.AsyncNetworkBackend):
 
     def count(self, received_bytes: int) -> None:
         """Raise httpcore2.ReadError if more has come than one operation may bring."""
-        if not self._exchange.count(received_bytes):
+        if not self.exchange.count(received_bytes):
             raise httpcore2.ReadError("too much was received")
 
 

@@ -6,7 +6,7 @@ client named.
 """
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from typing import Final
 
 import anyio
@@ -25,6 +25,7 @@ SESSION_ID: Final = "mcp-session-id"
 MAX_ERROR_BYTES: Final = 65_536  # of an error's body that are looked at
 MAX_CONNECTIONS: Final = 4  # the package posts while it listens
 
+_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 _LOST: Final = (
     httpcore2.NetworkError,
     httpcore2.TimeoutException,
@@ -118,10 +119,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
                 method=request.method, url=url, headers=request.headers.raw, content=request.stream, extensions={}
             )
         )
-        assert isinstance(response.stream, httpcore2.AsyncByteStream | AsyncIterator) or response.stream
-        return httpx2.Response(
-            response.status, headers=response.headers, stream=_Body(response, self), extensions=response.extensions
-        )
+        return httpx2.Response(response.status, headers=response.headers, stream=_Body(response, self._lost))
 
     async def _look_at(self, response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
         """Note what the package will not tell: the session's name, and an HTTP status that is an error."""
@@ -149,29 +147,29 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         return httpx2.Response(response.status_code, headers=headers, content=body)
 
     def _lost(self, error: Exception) -> httpx2.TransportError:
-        """Note that a connection broke, unless a better reason stands there."""
+        """Note that a connection broke; where the exchange was given up, that reason stays."""
         is_tls = isinstance(error.__cause__, ssl.SSLError) or isinstance(error, ssl.SSLError)
         reason = "its certificate or TLS was not accepted" if is_tls else "the connection broke"
-        self._exchange.note_lost(unreachable(reason))
+        if self._exchange.speaks_sse:
+            self._exchange.give_up(unreachable(reason))  # the package would wait for an answer on the stream
+        else:
+            self._exchange.note(unreachable(reason))  # it may resume the answer
         return httpx2.NetworkError("lost")
-
-
-_FRAMING: Final = frozenset({"content-length", "transfer-encoding"})
 
 
 class _Body(httpx2.AsyncByteStream):
     """A response's body as it comes; a broken connection is noted."""
 
-    def __init__(self, response: httpcore2.Response, transport: GuardedTransport) -> None:
+    def __init__(self, response: httpcore2.Response, lost: Callable[[Exception], httpx2.TransportError]) -> None:
         self._response = response
-        self._transport = transport
+        self._lost = lost
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         try:
             async for part in self._response.aiter_stream():
                 yield part
         except _LOST as error:
-            raise self._transport._lost(error) from None
+            raise self._lost(error) from None
 
     async def aclose(self) -> None:
         await self._response.aclose()

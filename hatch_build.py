@@ -43,13 +43,13 @@ class CustomBuildHook(BuildHookInterface):  # type: ignore[type-arg]  # the para
         """Where each model file and its licence lie, and where they go in the wheel."""
         sys.path.insert(0, str(Path(self.root, "src")))
         from vivavoce.assets.cache import AssetCache, default_directory
-        from vivavoce.assets.catalogue import load_catalogue
+        from vivavoce.assets.catalogue import load_catalogue, needed_names
 
         cache = AssetCache(default_directory())
         places: dict[str, str] = {}
-        for name, asset in load_catalogue().items():
-            if asset.is_optional:
-                continue
+        catalogue = load_catalogue()
+        for name in needed_names(catalogue):
+            asset = catalogue[name]
             self.app.display_info(f"assets: {name}")
             file = cache.fetch(name)
             places[str(file)] = f"vivavoce/assets/files/{asset.relative_path}"

@@ -6,7 +6,17 @@ from typing import Final
 
 from bench.figures import Figure
 
-BENCHMARKS: Final = ("turns", "barge_in", "page", "handle", "resources", "stock_client", "hostile", "mutations")
+BENCHMARKS: Final = (
+    "turns",
+    "barge_in",
+    "page",
+    "handle",
+    "resources",
+    "stock_client",
+    "hostile",
+    "mutations",
+    "passive",
+)
 
 
 def main(names: list[str]) -> int:

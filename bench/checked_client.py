@@ -203,10 +203,16 @@ class CheckedClient:
 
 
 @contextlib.asynccontextmanager
-async def checked_client(address: str, model: str = "vivavoce-local") -> AsyncIterator[CheckedClient]:
-    """Connect the stock client to `address` (host and port), wait for `session.created`, read until the block ends."""
-    async with AsyncOpenAI(base_url=f"http://{address}/v1", api_key="any", max_retries=0) as api:
-        async with api.realtime.connect(model=model) as connection:
+async def checked_client(
+    address: str, model: str = "vivavoce-local", *, key: str = "any", **query: str
+) -> AsyncIterator[CheckedClient]:
+    """Connect the stock client to `address` (host and port), wait for `session.created`, read until the block ends.
+
+    Args:
+        query: further parameters of the URL, such as `intent="transcription"`.
+    """
+    async with AsyncOpenAI(base_url=f"http://{address}/v1", api_key=key, max_retries=0) as api:
+        async with api.realtime.connect(model=model, extra_query=dict(query)) as connection:
             client = CheckedClient(connection)
             async with _reading(client):
                 await client.wait_for("session.created")

@@ -12,7 +12,7 @@ from vivavoce.config.load import load
 from vivavoce.engines.llm.scripted import ScriptedGenerator
 from vivavoce.engines.script import load_script
 from vivavoce.engines.tts.scripted import ScriptedSynthesizer
-from vivavoce.wiring import Pipelines, app_settings, build_engines, build_registry
+from vivavoce.wiring import Pipelines, SharedEngines, app_settings, build_engines, build_registry
 
 SCRIPT: Final = """
 [otherwise]
@@ -30,7 +30,7 @@ async def _serve() -> None:
     mixed = msgspec.structs.replace(
         embedded, generator=ScriptedGenerator(script), synthesizer=ScriptedSynthesizer(script)
     )
-    pipelines = Pipelines({"embedded": mixed}, "embedded")
+    pipelines = Pipelines({"embedded": mixed}, "embedded", SharedEngines())
     await pipelines.start_default()
     catalogue = ModelCatalogue((ModelCard("vivavoce-local"),), False)
     app = build_app(

@@ -68,7 +68,7 @@ def judge(name: str, takes: Sequence[Take], policy: Policy, *, hears: bool = Fal
     }
     delays = [end - take.end_ms for take, end in ends if end > take.end_ms - WINDOW_MS]
     shares = [100 * sum(cut) / len(cut) for cut in cuts.values()]
-    return Outcome(name, *shares, percentile(delays, 0.5), percentile(delays, 0.95))
+    return Outcome(name, shares[0], shares[1], percentile(delays, 0.5), percentile(delays, 0.95))
 
 
 def outcomes(takes: Sequence[Take]) -> list[Outcome]:

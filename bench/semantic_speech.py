@@ -25,7 +25,7 @@ from vivavoce.wiring import asset_cache, build_engines
 
 WINDOW_MS: Final = DETECTOR_WINDOW_SAMPLES * 1000 // DETECTOR_RATE_HZ
 WINDOW_BYTES: Final = DETECTOR_WINDOW_SAMPLES * 2
-VOICES: Final = ("alloy", "ash", "ballad", "coral", "cedar", "marin")
+VOICES: Final = ("alloy", "ash", "ballad", "coral", "cedar")  # five voices, six pauses: every pair occurs
 SPEECH_HZ: Final = 24_000
 LEAD_MS: Final = 300  # before speech: the prefix padding of a turn
 TRAIL_MS: Final = 2_500  # after it; the words do not change later
@@ -33,6 +33,7 @@ FADE_SAMPLES: Final = SPEECH_HZ * 5 // 1000  # 5 ms at a stop, so that it does n
 ROOM_LEVEL: Final = 10.0  # of 32768: noise of a quiet room, -70 dBFS
 SPEECH_ABOVE: Final = 0.35  # the off level of the turn detector
 SOUND_AT_MS: Final = 160  # of silence: when the turn scorer is asked
+SOUND_KNOWN_MS: Final = 256  # and when it has answered
 LATENESS_WINDOWS: Final = 1  # a partial transcript arrives while the next window is recorded
 
 
@@ -70,9 +71,7 @@ def sentences() -> list[Sentence]:
     groups = (("open", OPEN_STOPS), ("closed", CLOSED_STOPS), ("in one go", IN_ONE_GO))
     rows = [(group, text) for group, texts in groups for text in texts]
     return [
-        Sentence(
-            text, group, VOICES[index % len(VOICES)], PAUSES_MS[(index * 7 // 6) % len(PAUSES_MS)] if "|" in text else 0
-        )
+        Sentence(text, group, VOICES[index % len(VOICES)], PAUSES_MS[index % len(PAUSES_MS)] if "|" in text else 0)
         for index, (group, text) in enumerate(rows)
     ]
 
@@ -174,14 +173,13 @@ def _silences_ms(pcm: bytes, detector: Detector) -> list[int]:
 
 def _moments(pcm: bytes, silences: list[int], recogniser: Recogniser, scorer: OnnxModel | None) -> Iterator[Moment]:
     texts = [""] * LATENESS_WINDOWS
-    sound: float | None = None
+    sound = 0.0
     recogniser.start()
     for index, silence_ms in enumerate(silences):
         end = (index + 1) * WINDOW_BYTES
         texts.append(recogniser.decode(pcm[end - WINDOW_BYTES : end])[1])
         if silence_ms == SOUND_AT_MS and scorer is not None:
             sound = scorer.score(pcm[:end])
-        elif silence_ms < SOUND_AT_MS:
-            sound = None
-        yield Moment((index + 1) * WINDOW_MS, silence_ms, texts[index], sound)
+        is_known = scorer is not None and silence_ms >= SOUND_KNOWN_MS
+        yield Moment((index + 1) * WINDOW_MS, silence_ms, texts[index], sound if is_known else None)
     recogniser.drop()

@@ -85,3 +85,14 @@ def _no_settings_leak() -> None:
     """Fail where an earlier test left a setting or a key in the environment."""
     leaked = sorted(n for n in os.environ if n.startswith(("OPENAI_", "VIVAVOCE_")) and n not in KEPT_VARIABLES)
     assert not leaked, f"variables left behind by an earlier test: {leaked}"
+
+
+@pytest.fixture
+def whole_run(request: pytest.FixtureRequest) -> None:
+    """Skip where only a part of the tests ran: what they show together is not known then."""
+    options = request.config.option
+    is_chosen = options.keyword or options.markexpr or getattr(options, "lf", False) or options.deselect
+    if is_chosen or request.config.args_source is not pytest.Config.ArgsSource.TESTPATHS:
+        pytest.skip("only a part of the tests ran")
+    if request.session.testsfailed:
+        pytest.skip("a test that failed has not shown all it could")

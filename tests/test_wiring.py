@@ -81,7 +81,7 @@ def test_a_failing_engine_is_raised_by_itself() -> None:
     broken = msgspec.structs.replace(engines, detector=Broken())
 
     with pytest.raises(EngineError, match="it is broken"):
-        asyncio.run(start_engines(broken))
+        asyncio.run(start_engines(engines_of(broken)))
     assert len(engines_of(broken)) == 4
 
 

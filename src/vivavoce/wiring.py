@@ -6,11 +6,12 @@ Only this module names concrete engines. Engine libraries are imported when thei
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+import msgspec
 import platformdirs
 
 import vivavoce
@@ -23,24 +24,40 @@ from vivavoce.config.load import ConfigurationError
 from vivavoce.config.model import Configuration, EngineName
 from vivavoce.config.voices import load_voices
 from vivavoce.core.policy import SessionPolicy
-from vivavoce.engines.base import Engine, EngineError
+from vivavoce.engines.base import Engine, EngineError, McpConnector, NoiseReducer, TurnScorer
 from vivavoce.runtime.clock import RandomIds, SystemClock
 from vivavoce.runtime.performers import EngineSet
 from vivavoce.runtime.registry import Registry, SessionSettings
 from vivavoce.store.credentials import KEY_FILE_NAME, CredentialsUnreadable, KeyFile
 
 DETECTOR_ASSET: Final = "silero-vad"
+NOISE_REDUCER_ASSET: Final = "rnnoise-wasm"
+TURN_SCORER_ASSET: Final = "smart-turn"
 SYNTHESIZER_ASSET: Final = "flite-wasm"
 
 _log = logging.getLogger(__name__)
 
 
+class SharedEngines(msgspec.Struct, frozen=True):
+    """What all pipelines use alike, where it is configured and installed."""
+
+    noise_reducer: NoiseReducer | None = None
+    turn_scorer: TurnScorer | None = None
+    mcp: McpConnector | None = None
+
+    @property
+    def all(self) -> tuple[Engine, ...]:
+        """Return those there are."""
+        return tuple(engine for engine in (self.noise_reducer, self.turn_scorer, self.mcp) if engine is not None)
+
+
 class Pipelines:
     """The engine sets of the configured models, and which of them are up."""
 
-    def __init__(self, sets: dict[EngineName, EngineSet], default: EngineName) -> None:
+    def __init__(self, sets: dict[EngineName, EngineSet], default: EngineName, shared: SharedEngines) -> None:
         self.sets = sets
         self._default = default
+        self._shared = shared
         self._up: set[str] = set()
 
     def readiness(self) -> dict[str, bool]:
@@ -53,37 +70,43 @@ class Pipelines:
         Raises:
             EngineError: one of them cannot.
         """
-        await start_engines(self.sets[self._default])
+        await start_engines(engines_of(self.sets[self._default]))
         self._up.add(self._default)
 
     async def start_others(self) -> None:
-        """Start the other pipelines; one that cannot start is logged, and its sessions get its error."""
+        """Start what is shared and the other pipelines; what cannot start is logged, and its sessions get its error."""
+        for engine in self._shared.all:
+            try:
+                await engine.start()
+            except EngineError as error:
+                _log.warning("engine cannot start", extra={"engine": engine.capabilities.name, "reason": str(error)})
         for name, engines in self.sets.items():
             if name in self._up:
                 continue
             try:
-                await start_engines(engines)
+                await start_engines(engines_of(engines))
                 self._up.add(name)
             except EngineError as error:
                 _log.warning("pipeline cannot start", extra={"pipeline": name, "reason": str(error)})
 
     async def close(self) -> None:
         """Release all engines."""
-        for engines in self.sets.values():
-            for engine in engines_of(engines):
-                await engine.close()
+        for engine in (*self._shared.all, *(engine for set in self.sets.values() for engine in engines_of(set))):
+            await engine.close()
 
 
 def engines_of(engines: EngineSet) -> tuple[Engine, ...]:
     """Return the engines of a set, in the order audio takes."""
-    return (engines.detector, engines.transcriber, engines.generator, engines.synthesizer)
+    optional = (engines.translator,)
+    present = (engine for engine in optional if engine is not None)
+    return (engines.detector, engines.transcriber, engines.generator, engines.synthesizer, *present)
 
 
-async def start_engines(engines: EngineSet) -> None:
-    """Start all engines of a set side by side; raises the first EngineError."""
+async def start_engines(engines: Iterable[Engine]) -> None:
+    """Start engines side by side; raises the first EngineError."""
     with first_failure():
         async with asyncio.TaskGroup() as group:
-            for engine in engines_of(engines):
+            for engine in engines:
                 group.create_task(engine.start(), name=f"start {engine.capabilities.name}")
 
 
@@ -112,16 +135,22 @@ def build_pipelines(configuration: Configuration) -> Pipelines:
         AssetError: the default pipeline needs a model file that is not installed.
     """
     default = configuration.engines.default
+    shared = build_shared(configuration)
     sets: dict[EngineName, EngineSet] = {}
     for name in dict.fromkeys((default, *configuration.models.table.values())):
         try:
-            sets[name] = build_engines(name, configuration)
+            sets[name] = msgspec.structs.replace(
+                build_engines(name, configuration),
+                noise_reducer=shared.noise_reducer,
+                turn_scorer=shared.turn_scorer,
+                mcp=shared.mcp,
+            )
         except AssetError as error:
             if name == default:
                 raise
             _log.warning("pipeline left out", extra={"pipeline": name, "reason": str(error)})
     _check_voice(configuration.session.voice, sets[default].synthesizer.capabilities.voices)
-    return Pipelines(sets, default)
+    return Pipelines(sets, default, shared)
 
 
 def _check_voice(voice: str, voices: tuple[str, ...]) -> None:
@@ -143,6 +172,50 @@ def narrow_to(configuration: Configuration, model: str | None) -> Configuration:
 def build_engines(name: EngineName, configuration: Configuration) -> EngineSet:
     """Return the engines of one pipeline, not started; raises as `build_pipelines`."""
     return _scripted(configuration.scripted.script) if name == "scripted" else _embedded(configuration)
+
+
+def build_shared(configuration: Configuration) -> SharedEngines:
+    """Return what all pipelines use alike, not started.
+
+    Raises:
+        ConfigurationError: `mcp.allowed_hosts` holds what can never match.
+        AssetError: the turn scorer was asked for and its model is not installed.
+    """
+    assets = asset_cache(configuration)
+    return SharedEngines(
+        _noise_reducer(configuration, assets), _turn_scorer(configuration, assets), _mcp(configuration)
+    )
+
+
+def _noise_reducer(configuration: Configuration, assets: AssetCache) -> NoiseReducer | None:
+    if configuration.engines.noise_reducer == "none":
+        return None
+    path = _path_if_installed(assets, NOISE_REDUCER_ASSET)
+    if path is None:
+        _log.warning("noise reduction is left out", extra={"asset": NOISE_REDUCER_ASSET})
+        return None
+    from vivavoce.engines.noise.rnnoise import RnnoiseReducer
+
+    return RnnoiseReducer(path)
+
+
+def _turn_scorer(configuration: Configuration, assets: AssetCache) -> TurnScorer | None:
+    if configuration.engines.turn_scorer == "none":
+        return None
+    from vivavoce.engines.turn.smart_turn import SmartTurnScorer
+
+    return SmartTurnScorer(assets.path(TURN_SCORER_ASSET))
+
+
+def _mcp(configuration: Configuration) -> McpConnector | None:
+    if not configuration.mcp.allowed_hosts:
+        return None
+    from vivavoce.engines.mcp.connector import McpHttpConnector
+
+    try:
+        return McpHttpConnector(configuration.mcp.allowed_hosts, configuration.mcp.timeout_s)
+    except ValueError as error:
+        raise ConfigurationError(f"mcp.allowed_hosts: {error}.") from error
 
 
 def _embedded(configuration: Configuration) -> EngineSet:

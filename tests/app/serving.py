@@ -17,6 +17,7 @@ from vivavoce.app.models import ModelCard, ModelCatalogue
 from vivavoce.app.server import SYSTEM_CLOCK, AppSettings, Server, build_app, new_event_loop
 from vivavoce.runtime.clock import Clock
 from vivavoce.runtime.sink import SessionHost
+from vivavoce.testing.matrix import SEEN
 
 MODELS = ModelCatalogue((ModelCard("vivavoce-local", 1), ModelCard("vivavoce-scripted", 2)))
 
@@ -83,14 +84,6 @@ def server_threads() -> Iterator[ServerThreads]:
             servers.stop()
 
 
-async def ask_json(port: int, request_line: str, body: object = None, key: str | None = None) -> Answer:
-    """Send a request with a JSON body (none for None) and, if given, a key; `request_line` is without the version."""
-    payload = b"" if body is None else msgspec.json.encode(body)
-    lines = [f"{request_line} HTTP/1.1", "Content-Type: application/json", f"Content-Length: {len(payload)}"]
-    lines += [] if key is None else [f"Authorization: Bearer {key}"]
-    return await ask(port, "\n".join(lines), payload)
-
-
 class ManualClock:
     """A `Clock` that stands still until the test moves it."""
 
@@ -118,6 +111,8 @@ class Answer(msgspec.Struct):
     @property
     def error(self) -> dict[str, Any]:  # JSON boundary
         error: dict[str, Any] = self.json["error"]
+        if error["code"] is not None:
+            SEEN.note_error(error["code"])
         return error
 
 
@@ -134,6 +129,14 @@ async def ask(port: int, head: str, body: bytes = b"") -> Answer:
         writer.transport.abort()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+async def ask_json(port: int, request_line: str, body: object = None, key: str | None = None) -> Answer:
+    """Send a request with a JSON body (none for None) and, if given, a key; `request_line` is without the version."""
+    payload = b"" if body is None else msgspec.json.encode(body)
+    lines = [f"{request_line} HTTP/1.1", "Content-Type: application/json", f"Content-Length: {len(payload)}"]
+    lines += [] if key is None else [f"Authorization: Bearer {key}"]
+    return await ask(port, "\n".join(lines), payload)
 
 
 async def read_answer(reader: asyncio.StreamReader) -> Answer:

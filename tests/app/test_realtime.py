@@ -240,7 +240,7 @@ def test_an_exception_while_a_session_is_opened_costs_that_client_only(caplog: p
     assert any(record.exc_info for record in caplog.records)
 
 
-class FailingHost:
+class FailingHost(EchoHost):
     """A `SessionHost` with a bug."""
 
     def open(self, request: SessionRequest, sink: Sink) -> LiveSession:

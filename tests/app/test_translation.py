@@ -21,10 +21,7 @@ from tests.transports.peers import run
 from vivavoce.app.models import ModelCard, ModelCatalogue
 from vivavoce.app.server import AppSettings
 from vivavoce.core.policy import SessionPolicy
-from vivavoce.engines.base import (
-    TranslationOptions,
-    Translator,
-)
+from vivavoce.engines.base import Capabilities, TranslationOptions, Translator
 from vivavoce.engines.llm.scripted import ScriptedGenerator
 from vivavoce.engines.script import load_script
 from vivavoce.engines.stt.scripted import ScriptedTranscriber

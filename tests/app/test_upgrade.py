@@ -11,8 +11,9 @@ from vivavoce.app.access import access_policy
 from vivavoce.app.authentication import Gatekeeper, KeyRing
 from vivavoce.app.errors import HttpError
 from vivavoce.app.models import ModelCard, ModelCatalogue
-from vivavoce.app.secrets import ClientSecrets
+from vivavoce.app.secrets import ClientSecrets, SecretOrder
 from vivavoce.app.upgrade import Accept, AcceptAndClose, Decision, UpgradePolicy, UpgradeRequest, decide
+from vivavoce.protocol.session import SessionPatch
 
 PATH = "/v1/realtime"
 NONCE = "AAECAwQFBgcICQoLDA0ODw=="
@@ -111,6 +112,33 @@ def test_the_close_reason_names_the_error() -> None:
     assert "sk-bad" not in repr(decision)
 
 
+@pytest.mark.parametrize(
+    "target", ["/v1/realtime?intent=transcription", "/v1/realtime?intent=transcription&model=nobody"]
+)
+def test_the_intent_transcription_opens_a_transcription_session_whatever_the_model(target: str) -> None:
+    decision = decide(request_of(target), STRICT)
+
+    assert isinstance(decision, Accept)
+    assert (decision.session.kind, decision.session.model) == ("transcription", None)
+
+
+def test_the_end_user_is_named_by_a_header() -> None:
+    decision = decide(request_of(PATH, {"openai-safety-identifier": ["user-1"]}), OPEN)
+
+    assert isinstance(decision, Accept)
+    assert decision.session.safety_identifier == "user-1"
+
+
+def test_a_secret_with_an_unserved_model_opens_nothing() -> None:
+    policy = msgspec.structs.replace(STRICT, gatekeeper=gatekeeper())
+    configuration = SessionPatch(type="realtime", model="nobody")
+    text, _ = policy.gatekeeper.secrets.mint(SecretOrder(lifetime_s=60, configuration=configuration))
+
+    decision = decide(request_of(PATH, {"authorization": [f"Bearer {text}"]}), policy)
+
+    assert outcome(decision) == (404, "model_not_found")
+
+
 @pytest.mark.parametrize("browser", [False, True])
 @pytest.mark.parametrize(
     ("target", "by_status", "by_event"),
@@ -125,7 +153,7 @@ def test_the_close_reason_names_the_error() -> None:
             (4000, "beta_api_shape_disabled"),
             (4000, "beta_api_shape_disabled"),
         ),
-        ("/v1/realtime/translations?model=m", (404, None), (404, None)),
+        ("/v1/realtime/translations?model=m", (404, "model_not_found"), (4004, "model_not_found")),
         ("/v1/realtime/", (404, None), (404, None)),
         ("/", (404, None), (404, None)),
     ],

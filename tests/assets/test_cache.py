@@ -175,3 +175,28 @@ def test_the_folder_of_a_fetch_that_was_killed_is_removed_a_day_later(
     cache.fetch("voice-wasm")
 
     assert {path.name for path in cache.directory.iterdir()} == {".fetch-live", "voice-wasm-2.0"}
+
+
+@pytest.mark.parametrize(("is_optional", "is_as_needed"), [(False, False), (True, True)])
+def test_only_an_optional_asset_may_stay_absent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_optional: bool, is_as_needed: bool
+) -> None:
+    asset = msgspec.structs.replace(wheel_asset(tmp_path, monkeypatch), is_optional=is_optional)
+
+    (status,) = cache_of(tmp_path, asset).verify()
+
+    assert status.state is AssetState.MISSING
+    assert status.is_as_needed is is_as_needed
+
+
+def test_an_optional_asset_that_is_there_must_be_intact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asset = msgspec.structs.replace(wheel_asset(tmp_path, monkeypatch), is_optional=True)
+    cache = cache_of(tmp_path, asset)
+    path = tmp_path / "cache" / asset.relative_path
+    path.parent.mkdir(parents=True)
+    path.write_bytes(bytes(asset.size_bytes))
+
+    (status,) = cache.verify()
+
+    assert status.state is AssetState.DAMAGED
+    assert not status.is_as_needed

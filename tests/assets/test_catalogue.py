@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from vivavoce.assets.catalogue import CATALOGUE_PATH, find_asset, load_catalogue
+from vivavoce.assets.catalogue import CATALOGUE_PATH, find_asset, load_catalogue, needed_names
 from vivavoce.assets.errors import AssetError
 
 ROW = CATALOGUE_PATH.read_text().split("[[asset]]")[1]
@@ -24,6 +24,16 @@ def test_the_engines_find_their_files() -> None:
 
     assert catalogue["silero-vad"].relative_path == Path("silero-vad-6.2.3/silero_vad_16k_op15.onnx")
     assert catalogue["flite-wasm"].relative_path == Path("flite-wasm-0.1.1/flite.wasm")
+
+
+def test_what_only_configured_engines_need_is_not_fetched_unasked() -> None:
+    catalogue = load_catalogue()
+
+    needed = needed_names(catalogue)
+
+    assert {"silero-vad", "flite-wasm"} <= set(needed)
+    assert "smart-turn" in catalogue
+    assert "smart-turn" not in needed
 
 
 def test_the_catalogue_names_no_host() -> None:

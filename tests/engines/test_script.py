@@ -18,6 +18,7 @@ from vivavoce.engines.script import (
     Script,
     ScriptError,
     Turn,
+    Utterance,
     Voice,
     load_script,
     script_in_instructions,
@@ -98,7 +99,7 @@ def test_the_session_scripts_of_the_guide_are_valid(line: str) -> None:
 
 
 def test_every_key_of_a_script_is_in_the_guide() -> None:
-    parts = (Script, Turn, Heard, Piece, Call, Failure, Voice, Detection, Score, PartialText)
+    parts = (Script, Turn, Heard, Piece, Call, Failure, Voice, Detection, Score, PartialText, Utterance)
     keys = {key for part in parts for key in part.__struct_fields__}
 
     missing = {key for key in keys if not re.search(rf"\b{key}\b", GUIDE)}

@@ -56,6 +56,11 @@ def load_catalogue(path: Path = CATALOGUE_PATH) -> dict[str, Asset]:
     return catalogue
 
 
+def needed_names(catalogue: Mapping[str, Asset]) -> tuple[str, ...]:
+    """Return the names of the rows that are not optional."""
+    return tuple(name for name, asset in catalogue.items() if not asset.is_optional)
+
+
 def find_asset(catalogue: Mapping[str, Asset], name: str) -> Asset:
     """Return the row called `name`; raises AssetError that lists the known names."""
     if name not in catalogue:

@@ -6,6 +6,7 @@ from pathlib import Path
 import typer
 
 from vivavoce.assets.cache import AssetState, AssetStatus, FetchProgress, FetchStage
+from vivavoce.assets.catalogue import load_catalogue, needed_names
 from vivavoce.cli.faults import faults_as_sentences, load_configuration
 from vivavoce.wiring import asset_cache
 
@@ -28,7 +29,7 @@ def run_fetch(names: list[str], config_path: Path | None) -> None:
     """Install the named model files, without names all but the optional ones; tells each step."""
     with faults_as_sentences():
         cache = asset_cache(load_configuration(config_path).configuration)
-        for name in names or [status.asset.name for status in cache.list() if not status.asset.is_optional]:
+        for name in names or needed_names(load_catalogue()):
             typer.echo(f"{name}: {cache.fetch(name, _tell_progress)}")
 
 

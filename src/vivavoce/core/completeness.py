@@ -75,16 +75,17 @@ ENDINGS: Final = _table(
         "give her, remind me, let me, let us, a bit, a little, too, when, where, why, after, before, through, near, "
         "behind, around, across, over the, this is, that is, almost, only, maybe, perhaps, these, those, is that, "
         "get to, go to, talk to",
-        0.3: "he, she, they, what, how, want, wants, need, needs, get, give, make, take, put, send, let, tell, show, find, "
-        "said, told, wanted, needed, got, made, took, sent, found, bought, mean, means, called, think, wish, say, "
-        "buy, bring, call, use, see that, say that, mr, mrs, doctor, the best, the same, the most, at least, you know",
+        0.3: "he, she, they, what, how, want, wants, need, needs, get, give, make, take, put, send, let, tell, show, "
+        "find, said, told, wanted, needed, got, made, took, sent, found, bought, mean, means, called, think, wish, "
+        "buy, bring, call, use, say, see that, say that, mr, mrs, doctor, the best, the same, the most, at least, "
+        "you know",
         0.6: "this, that, it, you, him, her, them, more, much, off, out, up, down, over, along, together",
         0.92: "thank you, thanks, very much, so much, please, think so, hope so, guess so, say so, hope not, or not, "
         "rather not, too much, how much, as well, right now, at all, to me, to you, with me, with you, for me, "
         "for you, about it, about that, with it, to it, on it, of it, do it, tell you, see you, help you, help me, "
         "call me, tell me more, go on, come in, come on, me too, you too, either way, one more, any more, anymore, "
         "so far, once more, all over, is over, i do, do that, did that, mean that, like that, like this, like it, "
-        "it too, there is, it is, of them, some more, no more, not yet, going on",
+        "it too, of them, some more, no more, not yet, going on",
     }
 )
 LONGEST_PHRASE: Final = 4
@@ -185,8 +186,11 @@ def _short_answer(words: Words) -> float | None:
         return None
     if words[0] in ANSWERS and len(words) <= 4:
         return 0.92
-    is_asked = any(word in QUESTION_WORDS for word in words[-4:-2])
-    return 0.85 if is_asked and words[-1] in FORMS_OF_BE else None
+    if words[-1] not in FORMS_OF_BE:
+        return None
+    if any(word in QUESTION_WORDS for word in words[-4:-2]):
+        return 0.85
+    return 0.3 if len(words) > 4 else None  # the question word may have been misheard
 
 
 def _open_question(words: Words) -> float | None:

@@ -23,11 +23,15 @@ SOUND_WEIGHT: Final = 0.25
 
 
 class SemanticSettings(msgspec.Struct, frozen=True):
-    """The curve of one eagerness: silence in ms by the probability that the turn is complete."""
+    """The curve of one eagerness: silence in ms by the probability that the turn is complete.
+
+    Chosen by `python -m bench semantic`; the last is the most that any turn waits, as the reference tells it.
+    """
 
     complete_ms: int  # at probability 1
     undecided_ms: int  # at 0.5
-    forced_ms: int  # at 0, and the most that any turn waits; reference, `semantic_vad.eagerness`
+    open_ms: int  # at 0.1: of the turns whose words score below, every tenth is complete and was misheard
+    forced_ms: int  # at 0
 
 
 class Pauses(msgspec.Struct, frozen=True):
@@ -43,12 +47,15 @@ class Pauses(msgspec.Struct, frozen=True):
 
 NO_PAUSES: Final = Pauses()
 
+MEDIUM: Final = SemanticSettings(complete_ms=300, undecided_ms=900, open_ms=2_000, forced_ms=4_000)
 SETTINGS: Final[dict[Eagerness, SemanticSettings]] = {
-    "high": SemanticSettings(complete_ms=200, undecided_ms=500, forced_ms=2_000),
-    "medium": SemanticSettings(complete_ms=300, undecided_ms=900, forced_ms=4_000),
-    "auto": SemanticSettings(complete_ms=300, undecided_ms=900, forced_ms=4_000),
-    "low": SemanticSettings(complete_ms=600, undecided_ms=1_800, forced_ms=8_000),
+    "high": SemanticSettings(complete_ms=200, undecided_ms=500, open_ms=1_500, forced_ms=2_000),
+    "medium": MEDIUM,
+    "auto": MEDIUM,
+    "low": SemanticSettings(complete_ms=600, undecided_ms=1_800, open_ms=4_000, forced_ms=8_000),
 }
+UNDECIDED: Final = 0.5  # probabilities at which the curve has its points
+OPEN: Final = 0.1
 
 
 def needed_silence_ms(
@@ -76,10 +83,13 @@ def combined(words: float, sound: float | None) -> float:
 
 
 def _curve_ms(settings: SemanticSettings, probability: float) -> float:
-    """Exponential between the three points: equal steps of probability are equal factors of time."""
-    if probability >= 0.5:
-        return _between(settings.undecided_ms, settings.complete_ms, 2 * probability - 1)
-    return _between(settings.forced_ms, settings.undecided_ms, 2 * probability)
+    """Exponential between its points: equal steps of probability are equal factors of time."""
+    if probability >= UNDECIDED:
+        share = (probability - UNDECIDED) / (1 - UNDECIDED)
+        return _between(settings.undecided_ms, settings.complete_ms, share)
+    if probability >= OPEN:
+        return _between(settings.open_ms, settings.undecided_ms, (probability - OPEN) / (UNDECIDED - OPEN))
+    return _between(settings.forced_ms, settings.open_ms, probability / OPEN)
 
 
 def _between(start_ms: int, end_ms: int, share: float) -> float:

@@ -17,6 +17,8 @@ class EngineStages(msgspec.Struct, frozen=True, kw_only=True):
     stt: str
     llm: str
     tts: str
+    noise: str | UnsetType = UNSET  # reduces noise where the session asks for it
+    turn: str | UnsetType = UNSET  # hears whether a turn is complete, with `semantic_vad`
 
 
 class SessionExtension(msgspec.Struct, frozen=True, kw_only=True):

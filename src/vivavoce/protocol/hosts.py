@@ -21,7 +21,7 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 _MAX_NAMED: Final = 10  # allowed hosts that an error repeats
 _URL: Final = re.compile(
-    r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://(?P<host>\[[^\]/?#@]*\]|[^:/?#@\[\]\\]*)"
+    r"(?P<scheme>[Hh][Tt][Tt][Pp][Ss]?)://(?P<host>\[[!-~]*?\]|(?:(?![:/?#@\[\]\\])[!-~])*)"
     r"(?::(?P<port>[1-9][0-9]{0,4}))?(?P<target>[/?][\x21\x22\x24-\x5b\x5d-\x7e]*)?\Z"
 )
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"

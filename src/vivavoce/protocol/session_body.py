@@ -20,7 +20,7 @@ MIN_SECRET_S: Final = 10
 MAX_SECRET_S: Final = 7_200
 DEFAULT_SECRET_S: Final = 600
 
-_T = TypeVar("_T")
+_T = TypeVar("_T", bound=msgspec.Struct)
 Fields = dict[str, msgspec.Raw]
 
 
@@ -98,6 +98,9 @@ def decode_fields(fields: Mapping[str, msgspec.Raw], type_: type[_T]) -> _T:
     Raises:
         ClientError: a member is not as the type says, or is not in it.
     """
+    for name in fields:
+        if name not in type_.__struct_fields__:
+            raise errors.unknown_parameter(errors.quoted(name))
     schema = inspect.type_info(type_)
     body = normalised(builtins_of(fields), schema)
     try:

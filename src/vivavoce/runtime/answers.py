@@ -112,8 +112,8 @@ class Answers:
     def _speak(self, speak: Speak) -> None:
         voice = self._voices.get(speak.response_id)
         if voice is None:
-            turn = self._precedence.wait if speak.is_background else None
-            voice = ResponseVoice(self._synthesizer, self._voiced, self._sink.writable, speak.encoding, turn)
+            yields_to = self._precedence if speak.is_background else None
+            voice = ResponseVoice(self._synthesizer, self._voiced, self._sink.writable, speak.encoding, yields_to)
             self._voices[speak.response_id] = voice
             tasks = self._speaking[speak.response_id] = Tasks()
             tasks.start(voice.run(), name=f"speak {speak.response_id}")

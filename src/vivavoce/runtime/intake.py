@@ -32,7 +32,7 @@ from vivavoce.protocol.errors import ErrorDetail
 
 _log = logging.getLogger(__name__)
 
-TURN_MS: Final = 60  # of audio; the default engine needs about 0.3 ms for 10 ms
+TURN_MS: Final = 60  # of audio: RNNoise needs about 2 ms for it
 G711_RATE_HZ: Final = 8_000
 _SAMPLE_BYTES: Final = {AudioEncoding.PCM: 2, AudioEncoding.PCMU: 1, AudioEncoding.PCMA: 1}
 _DECODERS: Final = {AudioEncoding.PCMU: decode_mulaw, AudioEncoding.PCMA: decode_alaw}
@@ -77,6 +77,10 @@ class WireReducer:
             raise EngineError("noise_reducer", f"{len(self.unreturned)} bytes of audio were lost", code="server_error")
         return cleaned
 
+    def drop_half_sample(self) -> None:
+        """Forget the half sample that waits, if any; only after `flush`."""
+        self._carry = self.unreturned = b""
+
     def close(self) -> None:
         self._stream.close()
 
@@ -91,7 +95,7 @@ class WireReducer:
 class Intake:
     """Takes a client's inputs in order and hands them to `take`, user audio cleaned if the session wants that.
 
-    Inputs that are not the client's (engine results, draining) are not for the intake: post them directly.
+    Engine results, draining and the end of the connection wait for no audio and are not for the intake.
     `take` should have handled an input when it returns, so that `set` comes before the next append.
     An engine that fails is logged and told to the client once; audio then passes as it comes until the next `set`.
     """
@@ -172,8 +176,10 @@ class Intake:
         elif isinstance(event, InputAudioBufferAppend):
             return self._clean(self._reducer, event)
         else:
-            if ends_a_stretch(event):
+            if _ends_a_stretch(event):
                 self._flush(self._reducer)
+            if isinstance(event, InputAudioBufferClear) and self._reducer is not None:
+                self._reducer.drop_half_sample()
             self._hand_on(input)
         return True
 
@@ -264,7 +270,7 @@ class Intake:
         self._take(ClientRejected(detail))
 
 
-def ends_a_stretch(event: object) -> bool:
+def _ends_a_stretch(event: object) -> bool:
     """Return whether everything appended before must be in the session before this event."""
     if isinstance(event, SessionUpdate):
         given = event.session.audio.input if event.session.audio else None

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from typing import Protocol, assert_never
 
 import msgspec
+from msgspec import UNSET
 
 from vivavoce.core.vocabulary import (
     AbortTranscript,
@@ -86,6 +87,8 @@ class EngineSet(msgspec.Struct, frozen=True):
             stt=self.transcriber.capabilities.name,
             llm=self.generator.capabilities.name,
             tts=self.synthesizer.capabilities.name,
+            noise=UNSET if self.noise_reducer is None else self.noise_reducer.capabilities.name,
+            turn=UNSET if self.turn_scorer is None else self.turn_scorer.capabilities.name,
         )
 
 

@@ -5,12 +5,16 @@ from collections import Counter
 
 
 class Precedence:
-    """Counts the main work that is under way; background work awaits its end before each of its steps."""
+    """Counts the main work that is under way; background work awaits its end before each of its steps.
+
+    One piece of background work is under way at a time, so that main work that arrives finds little in its way.
+    """
 
     def __init__(self) -> None:
         self._main: Counter[str] = Counter()
         self._is_idle = asyncio.Event()
         self._is_idle.set()
+        self.background = asyncio.Lock()  # held by the background work that is under way
 
     def enter(self, response_id: str) -> None:
         """Main work begins."""

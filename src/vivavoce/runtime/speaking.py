@@ -17,6 +17,7 @@ from vivavoce.core.vocabulary import (
 )
 from vivavoce.engines.base import EngineError, Synthesizer
 from vivavoce.runtime.faults import closing, fault_of, is_cancelled
+from vivavoce.runtime.priority import Precedence
 
 G711_RATE_HZ: Final = 8_000
 FIRST_PIECE_BYTES: Final = 960  # 20 ms: what the synthesizer gives first goes out at once
@@ -54,14 +55,14 @@ class ResponseVoice:
         post: Callable[[Input], None],
         writable: Callable[[], Awaitable[None]],
         encoding: AudioEncoding,
-        turn: Callable[[], Awaitable[None]] | None = None,
+        yields_to: Precedence | None = None,
     ) -> None:
         """Make the voice of a response.
 
         Args:
-            turn: awaited before each piece of speech is made, where another response goes first.
+            yields_to: what goes before each piece of speech of a response in the background; None: nothing.
         """
-        self._turn = turn
+        self._yields_to = yields_to
         self._synthesizer = synthesizer
         self._post = post
         self._writable = writable
@@ -77,7 +78,7 @@ class ResponseVoice:
         while True:
             segment = await self._segments.get()
             try:
-                await self._speak(segment)
+                await self._speak_in_turn(segment)
             except EngineError as error:
                 self._fail(segment, error)
                 return
@@ -95,24 +96,28 @@ class ResponseVoice:
         fault = fault_of(error, self._synthesizer)
         self._post(SynthesisFailed(segment.response_id, segment.segment, fault))
 
+    async def _speak_in_turn(self, segment: Speak) -> None:
+        if self._yields_to is None:
+            await self._speak(segment)
+            return
+        async with self._yields_to.background:
+            await self._yields_to.wait()
+            await self._speak(segment)
+
     async def _speak(self, segment: Speak) -> None:
         pending = bytearray()
         words: list[Word] = []
-        await self._wait_for_turn()
         async with closing(self._synthesizer.synthesize(segment.speech)) as chunks:
             async for chunk in chunks:
                 pending += chunk.pcm
                 words += chunk.words
-                await self._wait_for_turn()
+                if self._yields_to is not None:
+                    await self._yields_to.wait()
                 while len(pending) >= (FIRST_PIECE_BYTES if self._is_first_piece else PIECE_BYTES):
                     await self._play(segment, self._encoder.encode(_next_piece(pending)), words)
         while len(pending) >= SAMPLE_BYTES:  # half a sample at the end is none
             await self._play(segment, self._encoder.encode(_next_piece(pending)), words)
         await self._play(segment, self._encoder.flush(), words)
-
-    async def _wait_for_turn(self) -> None:
-        if self._turn is not None:
-            await self._turn()
 
     async def _play(self, segment: Speak, audio: bytes, words: list[Word]) -> None:
         if not audio:

@@ -45,7 +45,7 @@ def page(seen: Seen, in_codec_tests: Collection[Row]) -> str:
 def rows_of(page_text: str) -> list[tuple[str, bool]]:
     """Return the names of the rows on a page, in their order, with whether each is pending."""
     lines = [line.split("|") for line in page_text.splitlines() if line.startswith("| `")]
-    return [(cells[1].strip().strip("`"), cells[-2].strip().startswith("pending")) for cells in lines]
+    return [(cells[1].strip().strip("`"), any(cell.strip().startswith("pending") for cell in cells)) for cells in lines]
 
 
 def _section(kind: Kind, rows: Iterable[Row], seen: Seen, in_codec_tests: Collection[Row]) -> str:
@@ -59,7 +59,7 @@ def _line(row: Row, seen: Seen, is_in_codec_tests: bool | None) -> str:
     codec = "" if is_in_codec_tests is None else f" {'yes' if is_in_codec_tests else 'no'} |"
     sources = seen.sources.get(row, set())
     if row in PENDING:
-        return f"| `{row.name}` |{codec} | pending: {PENDING[row]} |\n"
+        return f"| `{row.name}` |{codec} pending: {PENDING[row]} |  |\n"
     tests = sorted(source for source in sources if "::" in source)
     clients = sorted(sources.difference(tests))
     shown = [f"`{test.removeprefix('tests/')}`" for test in tests[:SHOWN_TESTS]]

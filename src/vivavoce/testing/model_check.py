@@ -1,7 +1,7 @@
 """Visits every state that a session can be in under a bounded set of steps, and checks the rules on every way there.
 
 The session is the real one, driven through its public contract. A family bounds how often each kind of step is taken;
-engines and timers are not bounded, so every way ends where nothing is left to do, and there nothing may be open.
+what engines and timers were asked to do they can always end, and where nothing goes on nothing may be open.
 Depth first, with the states on the way kept as copies and the visited ones as fingerprints.
 """
 
@@ -11,7 +11,7 @@ from typing import Final
 import msgspec
 
 from vivavoce.core.session import LocalSession
-from vivavoce.core.vocabulary import Opened
+from vivavoce.core.vocabulary import DeadlineReason, Opened
 from vivavoce.protocol.ids import IdSource
 from vivavoce.testing.model_families import Family, policy_of, session_of, updates_of
 from vivavoce.testing.model_rules import Broken, expect
@@ -40,7 +40,7 @@ class Exploration(msgspec.Struct, frozen=True):
     family: str
     states: int
     transitions: int
-    ends: int  # states where nothing is left to do
+    ends: int  # states where nothing goes on by itself
     depth: int  # steps to the farthest state
     is_complete: bool
     findings: tuple[Finding, ...]
@@ -61,7 +61,13 @@ def begin(family: Family, make: MakeSession = make_session) -> World:
 
 def explore(family: Family, *, max_states: int = NO_LIMIT, make: MakeSession = make_session) -> Exploration:
     """Visit every state of a family, or the first `max_states`; those left then are only led to their end."""
-    return _Explorer(family, max_states).run(begin(family, make))
+    explorer = _Explorer(family, max_states)
+    try:
+        first = begin(family, make)
+    except Broken as broken:
+        finding = Finding(family.name, broken.rule, broken.sentence, ())
+        return Exploration(family.name, 0, 0, 0, 0, False, (finding,))
+    return explorer.run(first)
 
 
 def follow(family: Family, steps: Sequence[Step], make: MakeSession = make_session) -> World:
@@ -96,20 +102,14 @@ class _Explorer:
             self._expand(*self._stack.pop())
         is_complete = not self._stack
         self._lead_to_end()
-        return Exploration(
-            family=self._family.name,
-            states=len(self._visited),
-            transitions=self._transitions,
-            ends=self._ends,
-            depth=self._depth,
-            is_complete=is_complete,
-            findings=tuple(self._findings),
-        )
+        counts = (len(self._visited), self._transitions, self._ends, self._depth)
+        return Exploration(self._family.name, *counts, is_complete, tuple(self._findings))
 
     def _expand(self, world: World, before: bytes, trail: Trail, depth: int) -> None:
         steps = list(offers(world, len(self._updates)))
-        if not steps:
+        if is_at_rest(world):
             self._check_end(world, trail)
+        if not steps:
             return
         self._transitions += len(steps)
         last = steps.pop()
@@ -134,7 +134,7 @@ class _Explorer:
     def _check_end(self, world: World, trail: Trail) -> None:
         self._ends += 1
         try:
-            check_end(world)
+            check_rest(world)
         except Broken as broken:
             self._note(broken, trail)
 
@@ -148,7 +148,7 @@ class _Explorer:
                 while step := next(offers(world, 0), None):
                     trail = (step, trail)
                     take(world, step, ())
-                check_end(world)
+                check_rest(world)
             except Broken as broken:
                 self._note(broken, trail)
 
@@ -156,10 +156,17 @@ class _Explorer:
         self._findings.append(Finding(self._family.name, broken.rule, broken.sentence, steps_of(trail)))
 
 
-def check_end(world: World) -> None:
-    """Check a state where nothing is left to do; raises `Broken` if something is open."""
+def is_at_rest(world: World) -> bool:
+    """Whether nothing goes on by itself: no engine is asked for anything and no timer but the session's end runs."""
+    deadline = world.session.next_deadline()
+    has_timer = deadline is not None and deadline.reason is not DeadlineReason.SESSION_EXPIRY
+    return world.is_over or (world.peers.is_done() and not has_timer)
+
+
+def check_rest(world: World) -> None:
+    """Check a state where nothing goes on by itself; raises `Broken` if something is open."""
+    expect(is_at_rest(world), "quiescence", "an engine or a timer is never done")
     expect(world.is_over or not world.responses.running, "quiescence", "a response never ends")
-    expect(world.peers.is_done(), "quiescence", "an engine is never done")
     expect(world.turns.due is None, "turn in one piece", "a turn was never written to its end")
 
 
@@ -188,8 +195,8 @@ def shortened(finding: Finding, family: Family, make: MakeSession = make_session
 def _breaks(family: Family, steps: Sequence[Step], rule: str, make: MakeSession) -> bool:
     try:
         world = follow(family, steps, make)
-        if not list(offers(world, len(updates_of(family)))):
-            check_end(world)
+        if is_at_rest(world):
+            check_rest(world)
     except Broken as broken:
         return broken.rule == rule
     except (IndexError, KeyError, AssertionError):

@@ -25,12 +25,18 @@ class Family(msgspec.Struct, frozen=True, kw_only=True):
     about: str
     bounds: Mapping[str, int]
     input: Json = msgspec.field(default_factory=lambda: {"turn_detection": None})
+    tools: tuple[Json, ...] = ()
     updates: tuple[Json, ...] = ()
     lifetime_s: float = 0.0
 
 
 def _vad(**settings: object) -> Json:
     return {"turn_detection": {"type": "server_vad", "silence_duration_ms": 64, "prefix_padding_ms": 32, **settings}}
+
+
+def _remote(require_approval: str) -> Json:
+    url = "https://tools.example/mcp"
+    return {"type": "mcp", "server_label": "remote", "server_url": url, "require_approval": require_approval}
 
 
 _SHOWN: Final[Json] = {"transcription": {"model": "any"}}
@@ -130,6 +136,34 @@ FAMILIES: Final = (
         bounds={"hear": 8, "leap": 2, "revise": 2, "text": 1, "chunk": 1, "create": 1},
     ),
     Family(
+        name="verbatim",
+        about="texts spoken as they stand, in the conversation and beside it",
+        input=_vad(create_response=False),
+        bounds={"say": 1, "say aside": 2, "hear": 5, "chunk": 3, "cancel_id": 1, "fault": 1, "late": 1},
+    ),
+    Family(
+        name="remote tools",
+        about="an MCP server is listed and called, round by round",
+        tools=(_remote("never"),),
+        bounds={
+            **{"create": 1, "aside": 1, "text": 2, "chunk": 1, "search": 3, "call": 1},
+            **{"cancel_id": 1, "fault": 2, "late": 1},
+        },
+    ),
+    Family(
+        name="approvals",
+        about="calls of an MCP server that the client approves or denies",
+        tools=(_remote("always"),),
+        bounds={"create": 2, "text": 1, "search": 2, "approve": 2, "cancel": 1, "delete": 1, "fault": 1, "item": 1},
+    ),
+    Family(
+        name="approvals in turns",
+        about="calls are approved while the user speaks and is answered",
+        input=_vad(),
+        tools=(_remote("always"),),
+        bounds={"create": 1, "hear": 7, "search": 1, "approve": 1, "text": 1, "chunk": 1, "late": 1},
+    ),
+    Family(
         name="ending",
         about="the server drains, the client goes, the session expires",
         input=_vad(),
@@ -150,7 +184,7 @@ def family_named(name: str) -> Family:
 def session_of(family: Family) -> RealtimeSession:
     """Return the configuration that a family's session starts with."""
     plain = default_session(id="sess_1", model="vivavoce-local", voice="alloy", expires_at=0, instructions="Be kind.")
-    update = _update(family.input)
+    update = _update(family.input, family.tools)
     return merge(plain, update.session)
 
 
@@ -161,11 +195,11 @@ def updates_of(family: Family) -> ClientEvents:
 
 def policy_of(family: Family) -> SessionPolicy:
     """Return what the server allows a family's session."""
-    return SessionPolicy(lifetime_s=family.lifetime_s)
+    return SessionPolicy(lifetime_s=family.lifetime_s, mcp_hosts=("tools.example",), scores_turns=True)
 
 
-def _update(audio_input: Json) -> SessionUpdate:
-    session = {"type": "realtime", "audio": {"input": audio_input}}
+def _update(audio_input: Json, tools: tuple[Json, ...] = ()) -> SessionUpdate:
+    session = {"type": "realtime", "audio": {"input": audio_input}, "tools": tools}
     event = decode_client_event(msgspec.json.encode({"type": "session.update", "session": session}))
     assert isinstance(event, SessionUpdate), "it says so"
     return event

@@ -43,7 +43,8 @@ class Peers:
         self.transcribers: dict[str, bool] = {}  # item -> whether its audio has ended
         self.scorers: dict[str, int] = {}  # item -> end_sample of the turn score that is wanted
         self.listings: dict[str, str] = {}  # mcp_list_tools item -> server
-        self.calls: dict[str, str] = {}  # mcp_call item -> server
+        self.calls: dict[str, str] = {}  # mcp_call item -> its response
+        self.rounds: dict[str, bool] = {}  # response -> whether a call of its last round has returned
         self.detector = Detector()
         self.dead: dict[str, str] = {}  # kind of result -> the id that was cancelled or ended last
 
@@ -59,7 +60,9 @@ class Peers:
         """Check that no engine works for a response that has ended."""
         expect(response_id not in self.generators, "engine balance", "a generator works on when the response is done")
         expect(response_id not in self.voices, "engine balance", "a synthesizer works on when the response is done")
+        expect(response_id not in self.calls.values(), "engine balance", "a tool works on when the response is done")
         self.spoken.pop(response_id, None)
+        self.rounds.pop(response_id, None)
         self.dead["generate"] = self.dead["speak"] = response_id
 
     def is_idle(self) -> bool:
@@ -78,9 +81,10 @@ class Peers:
         )
 
     def generate(self, output: core.Generate) -> None:
-        expect(output.response_id not in self.generators, "engine balance", "a response was generated twice")
-        expect(output.response_id not in self.spoken, "engine balance", "a response was generated twice")
+        is_new = output.response_id not in self.generators and self.rounds.get(output.response_id, True)
+        expect(is_new, "engine balance", "a response was generated twice")
         self.generators[output.response_id] = output.is_background
+        self.rounds[output.response_id] = False
 
     def cancel_generation(self, output: core.CancelGeneration) -> None:
         self.generators.pop(output.response_id, None)
@@ -127,9 +131,16 @@ class Peers:
         expect(output.item_id not in self.listings, "engine balance", "tools were listed twice")
         self.listings[output.item_id] = output.server.label
 
-    def call_tool(self, output: core.CallMcpTool) -> None:
-        expect(output.item_id not in self.calls, "engine balance", "a tool was called twice")
-        self.calls[output.item_id] = output.server.label
+    def call_tool(self, item_id: str, response_id: str) -> None:
+        """A tool is called for a response."""
+        expect(item_id not in self.calls, "engine balance", "a tool was called twice")
+        self.calls[item_id] = response_id
+
+    def return_call(self, item_id: str) -> None:
+        """A tool has returned or failed; when it was the last one its response may be generated from that."""
+        response_id = self.calls.pop(item_id)
+        self.rounds[response_id] = response_id not in self.calls.values()
+        self.dead["call"] = item_id
 
     def cancel_mcp(self, output: core.CancelMcp) -> None:
         self.listings.pop(output.item_id, None)
@@ -152,7 +163,6 @@ _TAKERS: Final = {
     core.AbortTranscript: Peers.abort_transcript,
     core.ScoreTurn: Peers.score_turn,
     core.ListMcpTools: Peers.list_tools,
-    core.CallMcpTool: Peers.call_tool,
     core.CancelMcp: Peers.cancel_mcp,
     core.DetectSpeech: Peers.detect,
 }

@@ -18,6 +18,7 @@ TEXT_DONE: Final = 8  # of a text, a transcript or arguments
 PART_DONE: Final = 16
 FINISHED: Final = 32  # conversation.item.done was sent
 DONE: Final = 64
+CALLS: Final = frozenset({"function_call", "mcp_call"})  # items whose arguments are streamed
 
 
 class Written(msgspec.Struct):
@@ -25,7 +26,7 @@ class Written(msgspec.Struct):
 
     index: int
     is_default: bool
-    is_message: bool
+    tag: str
     is_audio: bool = False
     flags: int = 0
     text: str = ""
@@ -88,8 +89,8 @@ class ResponseRules:
         running = self._running(event.response_id)
         expect(event.output_index == len(running.items), "item order", "output_index leaps")
         expect(event.item.id not in running.items, "item order", "output_item.added was sent twice")
-        is_message = event.item.__struct_config__.tag == "message"
-        running.items[event.item.id] = Written(event.output_index, running.is_default, is_message)
+        tag = str(event.item.__struct_config__.tag)
+        running.items[event.item.id] = Written(event.output_index, running.is_default, tag)
 
     def add_to_conversation(self, event: wire.ConversationItemAdded) -> None:
         running = self.owner(event.item.id)
@@ -151,7 +152,7 @@ class ResponseRules:
         self, event: wire.ResponseFunctionCallArgumentsDelta | wire.ResponseMcpCallArgumentsDelta
     ) -> None:
         item = self._item(event.response_id, event.item_id)
-        is_open = not item.flags & (TEXT_DONE | DONE) and not item.is_message
+        is_open = not item.flags & (TEXT_DONE | DONE) and item.tag in CALLS
         expect(is_open, "part order", "an arguments delta out of place")
         item.text += event.delta
 
@@ -159,14 +160,16 @@ class ResponseRules:
         self._end_text(self._item(event.response_id, event.item_id), event.arguments)
 
     def _end_text(self, item: Written, text: str) -> None:
-        is_open = not item.flags & (TEXT_DONE | PART_DONE | DONE) and bool(item.flags & PART) == item.is_message
+        is_open = not item.flags & (TEXT_DONE | PART_DONE | DONE) and bool(item.flags & PART or item.tag in CALLS)
         expect(is_open, "part order", "a done out of place")
         expect(text == item.text, "part order", "a done does not repeat its deltas")
         item.flags |= TEXT_DONE
 
     def _expect_contents_done(self, item: Written) -> None:
-        wanted = PART_DONE if item.is_message else TEXT_DONE
-        is_done = bool(item.flags & wanted) or (item.is_message and not item.flags & PART)
+        if item.tag in CALLS:
+            is_done = bool(item.flags & TEXT_DONE)
+        else:
+            is_done = bool(item.flags & PART_DONE) or not item.flags & PART
         expect(is_done, "item order", "an item is closed before its contents")
 
     def _running(self, response_id: str) -> Running:

@@ -24,7 +24,7 @@ RULES: Final[dict[str, str]] = {
     "timers": "a deadline that was acted on does not remain",
     "pending": "an automatic response waits only for words that are still to come, beside no active response",
     "playout": "what is unheard of an item is positive and no more than was sent of it",
-    "heard": "what counts as heard lies within the audio and only shrinks, its text is a prefix, its audio is kept",
+    "heard": "what counts as heard lies within the audio, its text is a prefix, no audio after a truncation is kept",
     "ended": "after Close or the end of the connection nothing is sent and no engine works",
     "quiescence": "when engines and timers have done all they can, no response, call or transcript is open",
 }

@@ -4,7 +4,7 @@ A step is a tuple of its name and plain arguments, so that a way through the mod
 Engines do only what they were asked for; `late` gives results that nobody wants any more.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import msgspec
@@ -14,7 +14,15 @@ from vivavoce.core.limits import SAMPLES_PER_MS, WINDOW_SAMPLES
 from vivavoce.core.requests import Word
 from vivavoce.core.session import LocalSession
 from vivavoce.protocol import client_events as client
-from vivavoce.protocol.items import FunctionCallOutput, InputText, Message
+from vivavoce.protocol.extensions import ResponseExtension
+from vivavoce.protocol.items import (
+    FunctionCallOutput,
+    InputText,
+    McpApprovalResponse,
+    McpListedTool,
+    McpToolExecutionError,
+    Message,
+)
 from vivavoce.protocol.responses import ResponseParams
 from vivavoce.testing.model_rules import expect
 from vivavoce.testing.model_world import World
@@ -28,17 +36,23 @@ _WINDOW: Final = client.InputAudioBufferAppend(audio=bytes(WINDOW_SAMPLES * 2))
 _LEAP: Final = client.InputAudioBufferAppend(audio=bytes(LEAP_SAMPLES * 2))
 _CHUNK: Final = bytes(CHUNK_SAMPLES * 2)
 _FAULT: Final = core.EngineFault("model", "engine_unavailable", "it broke")
+_TOOL: Final = McpListedTool(name="search", input_schema={"type": "object"})
+_REMOTE_FAULT: Final = McpToolExecutionError(message="it broke")
 _WORDS: Final = (Word("Yes.", 0, 60),)
 
 TEXTS: Final = ("Yes. ", "Well")  # the first is a segment at once, the second waits for more
 _HELLO: Final = Message(role="user", content=(InputText("hello"),))
 _ASIDE: Final = ResponseParams(conversation="none", metadata={"topic": "aside"})
 _BARE_ASIDE: Final = ResponseParams(conversation="none", input=())
+_SAY: Final = ResponseParams(vivavoce=ResponseExtension(say="Yes. No."))
+_SAY_ASIDE: Final = ResponseParams(conversation="none", vivavoce=ResponseExtension(say="Yes. No."))
 EVENTS: Final[dict[str, client.ClientEvent]] = {
     "create": client.ResponseCreate(),
     "write": client.ResponseCreate(response=ResponseParams(output_modalities=("text",))),
     "limit": client.ResponseCreate(response=ResponseParams(max_output_tokens=1)),
     "aside": client.ResponseCreate(response=_ASIDE),
+    "say": client.ResponseCreate(response=_SAY),
+    "say aside": client.ResponseCreate(response=_SAY_ASIDE),
     "bare": client.ResponseCreate(response=_BARE_ASIDE),
     "cancel": client.ResponseCancel(),
     "commit": client.InputAudioBufferCommit(),
@@ -67,6 +81,7 @@ def offers(world: World, updates: int) -> Iterator[Step]:
     yield from _item_offers(world)
     yield from _engine_offers(world)
     yield from _voice_offers(world)
+    yield from _remote_offers(world)
     yield from _hearing_offers(world)
     yield from _time_offers(world)
     for name in ("drain", "kill", "disconnect"):
@@ -84,6 +99,9 @@ def _item_offers(world: World) -> Iterator[Step]:
             yield ("truncate", share)
     if left.get("output") and known.call_id is not None:
         yield ("output",)
+    if left.get("approve") and known.approval_id is not None:
+        yield ("approve", 1)
+        yield ("approve", 0)
     if left.get("delete"):
         for index in range(len(world.turns.items)):
             yield ("delete", index)
@@ -101,6 +119,8 @@ def _engine_offers(world: World) -> Iterator[Step]:
                 yield ("text", index, 1)
         if left.get("call"):
             yield ("call", index)
+        if left.get("search"):
+            yield ("search", index)
         yield ("finish", index)
         if left.get("overlong"):
             yield ("overlong", index)
@@ -115,6 +135,15 @@ def _engine_offers(world: World) -> Iterator[Step]:
                 yield ("empty", index)
         if may_fail:
             yield ("mishear", index)
+
+
+def _remote_offers(world: World) -> Iterator[Step]:
+    may_fail = bool(world.left.get("fault"))
+    for name, asked in (("list", world.peers.listings), ("return", world.peers.calls)):
+        for index in range(len(asked)):
+            yield (name, index, 1)
+            if may_fail:
+                yield (name, index, 0)
 
 
 def _voice_offers(world: World) -> Iterator[Step]:
@@ -181,7 +210,7 @@ def take(world: World, step: Step, updates: ClientEvents) -> None:
         world.left[name] = count
 
 
-def _nth(keys: dict[str, bool] | dict[str, tuple[int, ...]] | dict[str, int], index: int) -> str:
+def _nth(keys: Iterable[str], index: int) -> str:
     return list(keys)[index]
 
 
@@ -222,6 +251,9 @@ def _late(world: World) -> None:
     if item_id is not None and item_id not in world.peers.transcribers:
         results += [core.TranscriptRevised(item_id, "late", "late"), core.TranscriptFinalized(item_id, "late")]
         results += [core.TranscriptFailed(item_id, _FAULT)]
+    call_id = world.peers.dead.get("call")
+    if call_id is not None:
+        results += [core.McpCallReturned(call_id, "late"), core.McpCallFailed(call_id, _REMOTE_FAULT)]
     for result in results:
         expect(not world.post(result), "dead ids", f"{type(result).__name__} of a dead id has an effect")
 
@@ -232,6 +264,41 @@ def _text(world: World, index: int, kind: int) -> None:
 
 def _call(world: World, index: int) -> None:
     world.post(core.ToolCallGenerated(_nth(world.peers.generators, index), "look", "{}"))
+
+
+def _search(world: World, index: int) -> None:
+    world.post(core.ToolCallGenerated(_nth(world.peers.generators, index), "search", "{}"))
+
+
+def _list(world: World, index: int, is_listed: int) -> None:
+    item_id = _nth(world.peers.listings, index)
+    del world.peers.listings[item_id]
+    if is_listed:
+        world.post(core.McpToolsListed(item_id, (_TOOL,)))
+    else:
+        _spend_fault(world)
+        world.post(core.McpListingFailed(item_id, _REMOTE_FAULT))
+
+
+def _return(world: World, index: int, is_returned: int) -> None:
+    item_id = _nth(world.peers.calls, index)
+    world.peers.return_call(item_id)
+    if is_returned:
+        world.post(core.McpCallReturned(item_id, "found"))
+    else:
+        _spend_fault(world)
+        world.post(core.McpCallFailed(item_id, _REMOTE_FAULT))
+
+
+def _approve(world: World, is_approved: int) -> None:
+    request_id = world.known.approval_id
+    assert request_id is not None, "an approval was asked for"
+    before = world.known.is_approved
+    world.known.is_approved = before or bool(is_approved)
+    approval = McpApprovalResponse(approval_request_id=request_id, approve=bool(is_approved))
+    world.ask(client.ConversationItemCreate(item=approval))
+    if not world.has_changed:
+        world.known.is_approved = before
 
 
 def _finish(world: World, index: int) -> None:
@@ -368,6 +435,10 @@ _TAKERS: Final[dict[str, Callable[..., None]]] = {
     "late": _late,
     "text": _text,
     "call": _call,
+    "search": _search,
+    "list": _list,
+    "return": _return,
+    "approve": _approve,
     "finish": _finish,
     "overlong": _overlong,
     "fail": _fail,

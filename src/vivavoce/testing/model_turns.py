@@ -2,6 +2,8 @@
 
 from typing import Final
 
+import msgspec
+
 from vivavoce.protocol import server_events as wire
 from vivavoce.protocol.items import McpListTools
 from vivavoce.protocol.session import RealtimeSession, TurnDetection
@@ -27,6 +29,14 @@ _ANNOUNCING: Final = frozenset(
 _ENDS_OF_SPEECH: Final = frozenset({wire.InputAudioBufferSpeechStopped, wire.InputAudioBufferTimeoutTriggered})
 
 
+class Circumstances(msgspec.Struct, frozen=True):
+    """What an event comes with."""
+
+    asked: str | None  # the client event that is being answered
+    is_busy: bool  # a response is active
+    is_aside: bool  # the event belongs to a response out of band
+
+
 class TurnRules:
     """What the client knows of items and turns."""
 
@@ -43,19 +53,19 @@ class TurnRules:
         """The turn detection in force."""
         return None if self.session is None else self.session.audio.input.turn_detection
 
-    def read(self, event: wire.ServerEvent, is_busy: bool, is_aside: bool) -> None:
-        """Check a server event. `is_busy`: a response is active; `is_aside`: the event belongs to one out of band."""
+    def read(self, event: wire.ServerEvent, circumstances: Circumstances) -> None:
+        """Check a server event."""
         kind = type(event)
         self._check_start(event)
-        item_id = _item_id(event)
+        item_id = item_id_of(event)
         if item_id is not None:
             self._check_item(event, item_id)
         if kind in _TRANSCRIPTION:
             return
-        if self.due is not None and not is_aside and kind is not wire.ErrorEvent:
+        if self.due is not None and not circumstances.is_aside and kind is not wire.ErrorEvent:
             self._continue_turn(event, item_id)
         if isinstance(event, wire.InputAudioBufferCommitted):
-            self._open_turn(event.item_id, is_busy)
+            self._open_turn(event.item_id, circumstances)
         elif isinstance(event, wire.InputAudioBufferSpeechStarted):
             self.started = True
             self.invited = False
@@ -95,10 +105,12 @@ class TurnRules:
             raise Broken("turn in one piece", f"{kind.__name__} within a turn that is being written")
         self.due = ("done", self.due[1]) if kind is wire.ConversationItemAdded else None
 
-    def _open_turn(self, item_id: str, is_busy: bool) -> None:
+    def _open_turn(self, item_id: str, circumstances: Circumstances) -> None:
         is_detected = self.ended is not None and self.ended[0] == item_id
         is_prompt = self.ended is not None and self.ended[1]
-        self.invited = is_detected and not is_busy and (is_prompt or _invites(self.detection))
+        is_due = is_detected is (circumstances.asked != "input_audio_buffer.commit")
+        expect(is_due, "stopped before commit", "a commit without the end of speech, or a client's with it")
+        self.invited = is_detected and not circumstances.is_busy and (is_prompt or _invites(self.detection))
         self.due = ("added", item_id)
 
 
@@ -118,7 +130,8 @@ def _transcribed(event: wire.ServerEvent, flags: int) -> int:
     return flags | TRANSCRIBED
 
 
-def _item_id(event: wire.ServerEvent) -> str | None:
+def item_id_of(event: wire.ServerEvent) -> str | None:
+    """Return the item that an event is about."""
     item = getattr(event, "item", None)
     value = getattr(event, "item_id", None) if item is None else item.id
     return value if isinstance(value, str) else None

@@ -3,18 +3,16 @@
 from collections.abc import Mapping
 from typing import Final
 
-import msgspec
-
 from vivavoce.core import vocabulary as core
 from vivavoce.core.session import Session
 from vivavoce.protocol import client_events as client
 from vivavoce.protocol import server_events as wire
-from vivavoce.testing import model_inside
+from vivavoce.testing import model_inside, model_turns
 from vivavoce.testing.model_peers import Peers
 from vivavoce.testing.model_responses import ResponseRules
 from vivavoce.testing.model_rules import Broken, expect
 from vivavoce.testing.model_states import EPOCH_S, Fingerprints, ModelIds
-from vivavoce.testing.model_turns import SUCCESSES, TurnRules, answers
+from vivavoce.testing.model_turns import SUCCESSES, Circumstances, TurnRules, answers
 
 UNANSWERED: Final = frozenset({"input_audio_buffer.append", "output_audio_buffer.clear"})
 MAX_TIMER_ROUNDS: Final = 8
@@ -104,9 +102,10 @@ class World:
         if self.turns.started:
             self.turns.started = False
             self._check_interruption(running)
-        for response_id in (*self.peers.generators, *self.peers.voices):
+        peers = self.peers
+        for response_id in (*peers.generators, *peers.voices, *peers.calls.values()):
             if response_id not in self.responses.running and not self.is_over:
-                self.peers.end_response(response_id)
+                peers.end_response(response_id)
         if self.is_over:
             expect(not any(map(_is_sent, outputs)), "ended", "something is sent to a client that has gone")
             expect(self.peers.is_idle(), "ended", "an engine works on after the end")
@@ -119,6 +118,9 @@ class World:
             self.responses.play(output)
         elif isinstance(output, core.Close):
             self.is_closing = True
+        elif isinstance(output, core.CallMcpTool):
+            self.peers.call_tool(output.item_id, self._caller(output.item_id))
+            self.known.is_approved = False
         else:
             self.peers.take(output)
             if isinstance(output, core.Generate | core.Speak):
@@ -134,10 +136,16 @@ class World:
         is_aside = response_id is not None and response_id in responses.running and response_id != active_id
         if isinstance(event, wire.ResponseCreated | wire.ResponseDone):
             is_aside = event.response.conversation_id is None
-        self.turns.read(event, active_id is not None, is_aside)
+        self.turns.read(event, Circumstances(asked, active_id is not None, is_aside))
         self.known.read(event)
         if isinstance(event, wire.ResponseDone):
             self.peers.end_response(event.response.id)
+
+    def _caller(self, item_id: str) -> str:
+        for response_id, running in self.responses.running.items():
+            if item_id in running.items:
+                return response_id
+        raise Broken("engine balance", "a tool is called for no response")
 
     def _check_work(self, output: core.Generate | core.Speak) -> None:
         running = self.responses.running.get(output.response_id)
@@ -150,7 +158,8 @@ class World:
         if asked == "response.create":
             return
         is_default = event.response.conversation_id is not None
-        expect(is_default and self.turns.invited, "uninvited", "a response nobody asked for")
+        is_invited = self.turns.invited or self.known.is_approved
+        expect(is_default and is_invited, "uninvited", "a response nobody asked for")
         self.turns.invited = False
 
     def _check_interruption(self, before: dict[str, bool]) -> None:
@@ -169,6 +178,7 @@ class Known:
         self.spoken_id: str | None = None  # the assistant's last spoken item
         self.call_id: str | None = None  # the last function call
         self.approval_id: str | None = None  # the last approval that was asked for
+        self.is_approved = False  # it was given, and no response has made the call
 
     def read(self, event: wire.ServerEvent) -> None:
         """Note what an event tells."""
@@ -197,10 +207,5 @@ def _successes(outputs: list[core.Output], kind: str) -> int:
     if kind not in SUCCESSES:
         return 0
     events = [output.event for output in outputs if isinstance(output, core.Send)]
-    return sum(answers(event, kind) for event in events)
-
-
-def unencoded(event: client.ClientEvent) -> dict[str, object]:
-    """Return a client event as it is on the wire."""
-    decoded: dict[str, object] = msgspec.json.decode(msgspec.json.encode(event))
-    return decoded
+    written = {event.item.id for event in events if isinstance(event, wire.ResponseOutputItemAdded)}
+    return sum(answers(event, kind) and model_turns.item_id_of(event) not in written for event in events)

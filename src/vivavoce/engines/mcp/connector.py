@@ -1,7 +1,7 @@
 """The connector to remote MCP servers: which may be reached, within what time, and what their failures mean.
 
 Operations on the same server with the same credentials reuse one link after the other; different credentials never
-share one. `link` holds the wire.
+share one. `operations` and what stands below it hold the wire.
 """
 
 import asyncio
@@ -10,7 +10,7 @@ import logging
 import ssl
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import msgspec
 
@@ -24,6 +24,8 @@ from vivavoce.protocol.items import McpListedTool, McpProtocolError
 
 if TYPE_CHECKING:  # the package behind it is imported by `start`
     from vivavoce.engines.mcp import operations
+
+T = TypeVar("T")
 
 RESOLVER_THREADS: Final = 4
 
@@ -91,7 +93,7 @@ class McpHttpConnector:
         made: operations.Operations = wire.Operations(self._allowed_hosts, self._timeout_s, self._resolve, self._tls)
         return made
 
-    async def _reach[T](self, server: McpServer, work: Callable[["operations.Operations"], Awaitable[T]]) -> T:
+    async def _reach(self, server: McpServer, work: Callable[["operations.Operations"], Awaitable[T]]) -> T:
         self._check(server)
         assert self._operations is not None, "start comes before the first operation"
         try:

@@ -19,26 +19,27 @@ class Exchange:
         self.failure: McpError | None = None
         self.session_id: str | None = None  # the server's name for the session, if it keeps one
         self.speaks_sse = False  # the older transport: a response to GET carries all messages
+        self.status = 0  # HTTP status of the last response
+        self.is_over = False  # given up: the failure is final
         self._received_bytes = 0
-        self._is_over = False
         self._end: Callable[[], None] = lambda: None
 
     def begin(self, end: Callable[[], None]) -> None:
         """Forget the operation before; `end` makes the new one return."""
         self.failure = None
         self._received_bytes = 0
-        self._is_over = False
+        self.is_over = False
         self._end = end
 
     def note(self, failure: McpError | None) -> None:
         """Keep what the last request met; the package may still recover from it."""
-        if not self._is_over:
+        if not self.is_over:
             self.failure = failure
 
     def give_up(self, failure: McpError) -> None:
         """End the operation: nothing after this can make it succeed. The first reason counts."""
         self.note(failure)
-        self._is_over = True
+        self.is_over = True
         self._end()
 
     def count(self, received_bytes: int) -> bool:
@@ -47,4 +48,4 @@ class Exchange:
         if self._received_bytes > MAX_RECEIVED_BYTES:
             self.give_up(broken(f"it is larger than {MAX_RECEIVED_BYTES} bytes"))
             return False
-        return not self._is_over
+        return not self.is_over

@@ -6,6 +6,7 @@ operation that started it. A link serves one operation at a time.
 """
 
 import contextlib
+import http
 import itertools
 import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping
@@ -74,6 +75,15 @@ class Link:
         self._transport = GuardedTransport(server, allowed_hosts, self._network, tls)
         self._greeting: Greeting | None = None
         self._ids = itertools.count(1)
+
+    @property
+    def is_outdated(self) -> bool:
+        """Return whether a kept session failed because the server has ended it; nothing was carried out then.
+
+        404 says so where a session was named (MCP specification 2025-11-25, Transports, Session Management).
+        """
+        is_unknown = self.exchange.session_id is not None and self.exchange.status == http.HTTPStatus.NOT_FOUND
+        return is_unknown and not self.is_fresh
 
     async def run(self, work: Work[T]) -> T:
         """Return what `work` does with a session of this server.

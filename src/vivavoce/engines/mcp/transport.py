@@ -15,7 +15,6 @@ import httpx2
 import msgspec
 
 from vivavoce.core.requests import McpServer
-from vivavoce.engines.mcp.exchange import Exchange
 from vivavoce.engines.mcp.failures import answered, broken, refused, unreachable
 from vivavoce.engines.mcp.network import PinnedNetwork
 from vivavoce.protocol.errors import ClientError
@@ -123,6 +122,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
 
     async def _look_at(self, response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
         """Note what the package will not tell: the session's name, and an HTTP status that is an error."""
+        self._exchange.status = response.status_code
         if response.headers.get("content-encoding", "identity").lower() != "identity":
             await response.aclose()
             self._exchange.give_up(broken("it is compressed, which was not asked for"))

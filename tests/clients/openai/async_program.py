@@ -1,0 +1,136 @@
+"""The stock `openai` client, asynchronous: `python async_program.py ASSIGNMENT.json` prints what it did as JSON.
+
+It opens its sessions with a client secret that it has made by `client_secrets.create`.
+"""
+
+import asyncio
+import base64
+import json
+import sys
+from importlib.metadata import version
+from pathlib import Path
+
+from openai import AsyncOpenAI
+from openai.resources.realtime.realtime import AsyncRealtimeConnection
+
+CHUNK_BYTES = 4800  # 100 ms of pcm16 at 24 kHz
+SILENCE = bytes(2 * 24_000)  # a second: ends a turn
+HEARD_BYTES = 24_000
+
+
+async def speak(connection: AsyncRealtimeConnection, pcm: bytes) -> None:
+    for start in range(0, len(pcm), CHUNK_BYTES):
+        await connection.input_audio_buffer.append(audio=base64.b64encode(pcm[start : start + CHUNK_BYTES]).decode())
+
+
+async def write(connection: AsyncRealtimeConnection, text: str) -> None:
+    content = [{"type": "input_text", "text": text}]
+    await connection.conversation.item.create(item={"type": "message", "role": "user", "content": content})
+    await connection.response.create()
+
+
+async def answer(connection: AsyncRealtimeConnection) -> dict:
+    """Read until a response is done; returns what it said, called and how it ended."""
+    said, audio_bytes, calls, heard = "", 0, [], None
+    async for event in connection:
+        if event.type == "response.output_audio_transcript.delta":
+            said += event.delta
+        elif event.type == "response.output_audio.delta":
+            audio_bytes += len(base64.b64decode(event.delta))
+        elif event.type == "response.function_call_arguments.done":
+            calls.append(event)
+        elif event.type == "conversation.item.input_audio_transcription.completed":
+            heard = event.transcript
+        elif event.type == "response.done":
+            status = event.response.status
+            return {"answer": said, "audio_bytes": audio_bytes, "calls": calls, "heard": heard, "status": status}
+    raise ConnectionError("closed before the response was done")
+
+
+async def text_turn(connection: AsyncRealtimeConnection) -> dict:
+    await write(connection, "Hello there.")
+    turn = await answer(connection)
+    return {"answer": turn["answer"], "audio_bytes": turn["audio_bytes"], "status": turn["status"]}
+
+
+async def tool_round(connection: AsyncRealtimeConnection) -> dict:
+    await write(connection, "What is the weather?")
+    [call] = (await answer(connection))["calls"]
+    output = f"sunny in {json.loads(call.arguments)['city']}"
+    await connection.conversation.item.create(
+        item={"type": "function_call_output", "call_id": call.call_id, "output": output}
+    )
+    await connection.response.create()
+    return {"arguments": json.loads(call.arguments), "answer": (await answer(connection))["answer"]}
+
+
+async def barge_in(connection: AsyncRealtimeConnection, interruption: bytes) -> dict:
+    """Speak over an answer once half a second of it has come, and cut it where the listener's speaker stopped."""
+    await write(connection, "Go on for ever.")
+    spoken, heard_bytes, late_bytes, cancelled = False, 0, 0, None
+    async for event in connection:
+        if event.type == "response.output_audio.delta":
+            heard_bytes += len(base64.b64decode(event.delta))
+            late_bytes += len(base64.b64decode(event.delta)) if cancelled else 0
+            if heard_bytes >= HEARD_BYTES and not spoken:
+                spoken = True
+                await speak(connection, interruption)
+        elif event.type == "response.done" and cancelled is None:
+            cancelled = event.response
+            [item] = cancelled.output
+            await connection.conversation.item.truncate(item_id=item.id, content_index=0, audio_end_ms=100)
+        elif event.type == "conversation.item.truncated":
+            break
+    await speak(connection, SILENCE)
+    next_turn = await answer(connection)
+    return {
+        "status": cancelled.status,
+        "reason": cancelled.status_details.reason,
+        "heard_bytes": heard_bytes,
+        "late_bytes": late_bytes,
+        "next_answer": next_turn["answer"],
+    }
+
+
+async def error(connection: AsyncRealtimeConnection) -> dict:
+    await connection.conversation.item.delete(item_id="item_absent", event_id="my_mistake")
+    async for event in connection:
+        if event.type == "error":
+            return {"code": event.error.code, "message": event.error.message, "event_id": event.error.event_id}
+    raise ConnectionError("closed without an error event")
+
+
+async def spoken_turn(connection: AsyncRealtimeConnection, question: bytes) -> dict:
+    await speak(connection, question + SILENCE)
+    turn = await answer(connection)
+    return {"heard": turn["heard"], "answer": turn["answer"], "audio_bytes": turn["audio_bytes"]}
+
+
+async def run(assignment: dict) -> dict:
+    async with AsyncOpenAI(base_url=f"{assignment['url']}/v1", api_key=assignment["key"]) as account:
+        secret = await account.realtime.client_secrets.create(
+            session={
+                "type": "realtime",
+                "model": assignment["scripted_model"],
+                "instructions": assignment["instructions"],
+                "tools": [assignment["tool"]],
+            }
+        )
+    found = {"client": "openai (async)", "version": version("openai"), "secret_prefix": secret.value[:3]}
+    async with AsyncOpenAI(base_url=f"{assignment['url']}/v1", api_key=secret.value) as client:
+        async with client.realtime.connect() as connection:
+            found["text"] = await text_turn(connection)
+            found["tool"] = await tool_round(connection)
+            found["barge_in"] = await barge_in(connection, Path(assignment["interruption"]).read_bytes())
+            found["error"] = await error(connection)
+    async with AsyncOpenAI(base_url=f"{assignment['url']}/v1", api_key=assignment["key"]) as client:
+        async with client.realtime.connect(model=assignment["spoken_model"]) as connection:
+            transcription = {"model": "whisper-1"}
+            await connection.session.update(
+                session={"type": "realtime", "audio": {"input": {"transcription": transcription}}}
+            )
+            found["spoken"] = await spoken_turn(connection, Path(assignment["question"]).read_bytes())
+    return found
+
+
+print(json.dumps(asyncio.run(run(json.loads(Path(sys.argv[1]).read_text())))))

@@ -17,7 +17,7 @@ from vivavoce.core.endpointing import EARLIEST_COMMIT_MS, NO_PAUSES, Eagerness, 
 
 SERVER_VAD_MS: Final = 500
 EAGERNESSES: Final[tuple[Eagerness, ...]] = ("high", "medium", "low")
-MOST_OPEN_CUTS: Final[dict[Eagerness, float]] = {"high": 15.0, "medium": 10.0, "low": 5.0}  # percent
+MOST_OPEN_CUTS: Final[dict[Eagerness, float]] = {"high": 40.0, "medium": 30.0, "low": 25.0}  # percent
 MOST_DELAY_MS: Final[dict[Eagerness, float]] = {"high": 400.0, "medium": 550.0, "low": 1_000.0}
 
 # (words, sound, pauses) -> ms of silence that end the turn
@@ -71,14 +71,29 @@ def judge(name: str, takes: Sequence[Take], policy: Policy, *, hears: bool = Fal
     return Outcome(name, shares[0], shares[1], percentile(delays, 0.5), percentile(delays, 0.95))
 
 
+def with_true_words(take: Take) -> Take:
+    """Return the take as a recogniser without errors would have heard it."""
+    first, _, _ = take.text.partition("|")
+    full = take.text.replace("| ", "").lower()
+    moments = (
+        msgspec.structs.replace(
+            moment, text=first.lower() if take.resume_ms is not None and moment.end_ms <= take.resume_ms else full
+        )
+        for moment in take.moments
+    )
+    return msgspec.structs.replace(take, moments=tuple(moments))
+
+
 def outcomes(takes: Sequence[Take]) -> list[Outcome]:
     """Return the rows of the table."""
     rows = [judge(f"server_vad {SERVER_VAD_MS} ms", takes, lambda words, sound, pauses: SERVER_VAD_MS)]
+    true_takes = [with_true_words(take) for take in takes]
     for eagerness in EAGERNESSES:
         policy = functools.partial(needed_silence_ms, eagerness)
         rows.append(judge(f"semantic_vad {eagerness}", takes, policy))
         if any(moment.sound is not None for take in takes for moment in take.moments):
             rows.append(judge("  with the sound's score", takes, policy, hears=True))
+        rows.append(judge("  with the true words", true_takes, policy))
     return rows
 
 

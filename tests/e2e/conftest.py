@@ -36,6 +36,30 @@ def server_for_one(tmp_path: Path) -> Iterator[str]:
         yield url.removeprefix("http://")
 
 
+PROMPTS = {
+    "pmpt_greeting.md": 'vivavoce-script: {"otherwise": {"say": "Welcome, {{name}}, to {{place}}."}}\n',
+    "pmpt_greeting@2.md": 'vivavoce-script: {"otherwise": {"say": "Hello again, {{name}}."}}\n',
+}
+
+
+@pytest.fixture(scope="session")
+def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give host and port of a scripted server where all that is off by default is on: limits, prompts, MCP."""
+    folder = tmp_path_factory.mktemp("open_server")
+    for name, text in PROMPTS.items():
+        (folder / name).write_text(text)
+    settings = (
+        f"PROMPTS_DIR={folder}",
+        "ENGINES__DEFAULT=scripted",
+        "LIMITS__REQUESTS_PER_MIN=1000",
+        "LIMITS__TOKENS_PER_MIN=1000000",
+        "MCP__ALLOWED_HOSTS=mcp.invalid",
+    )
+    (folder / ".env").write_text("".join(f"VIVAVOCE_{setting}\n" for setting in settings))
+    with served([sys.executable, "-m", "vivavoce"], folder) as url:
+        yield url.removeprefix("http://")
+
+
 @pytest.fixture(scope="session")
 def say() -> Iterator[Say]:
     """Give a function that speaks a sentence, once."""

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -76,7 +76,7 @@ def toolbox() -> MCPServer:
 
 
 class Log:
-    """What an application was asked, by HTTP method; `protocols` are the versions that requests named."""
+    """What an application was asked, by HTTP method, and the sessions that were named to it."""
 
     def __init__(self) -> None:
         self.methods: list[str] = []
@@ -146,14 +146,19 @@ Answer = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 
 
 class RawServer:
-    """A server on plain sockets. `requests` are those read so far, `ended` is set when a client hangs up."""
+    """A server on plain sockets. `requests` are those read so far, `ended` is set when a client hangs up.
 
-    def __init__(self, answer: Answer) -> None:
+    After a message with a method of `silent_on` it says no more, and waits for the client to hang up.
+    """
+
+    def __init__(self, answer: Answer, silent_on: Collection[str] = ()) -> None:
         self.requests: list[Request] = []
         self.connections = 0
+        self.silenced = asyncio.Event()
         self.ended = asyncio.Event()
         self.port = 0
         self._answer = answer
+        self._silent_on = silent_on
         self._open: set[asyncio.StreamWriter] = set()
 
     @contextlib.asynccontextmanager
@@ -175,19 +180,14 @@ class RawServer:
         with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
             while request := await _read_request(reader):
                 self.requests.append(request)
-                await self._answer(request, writer)
                 if request.message.get("method") in self._silent_on:
+                    self.silenced.set()
                     await reader.read()
+                else:
+                    await self._answer(request, writer)
         self.ended.set()
         self._open.discard(writer)
         writer.close()
-
-    _silent_on: frozenset[str] = frozenset()
-
-    def staying_silent_on(self, *methods: str) -> "RawServer":
-        """Answer no more on a connection after such a message, and wait for the client to hang up."""
-        self._silent_on = frozenset(methods)
-        return self
 
 
 async def _read_request(reader: asyncio.StreamReader) -> Request | None:

@@ -18,9 +18,9 @@ from vivavoce.protocol.hosts import (
 )
 
 PIECES = (
-    "http: https: HTTPS: ftp: // / \\ : @ ? # . .. [ ] %2e %00 \t \n \0 ä xn--4ca a.example A.Example b.example example "
+    "http: https: HTTPS: ftp: // / \\ : @ ? # . .. [ ] %2e %00 \t \n \0 ä xn--4ca a.example A.Example b.example "
     "127.0.0.1 127.1 0x7f.1 0177.0.0.1 2130706433 169.254.169.254 ::1 ::ffff:127.0.0.1 fe80::1%25eth0 localhost 80 443 "
-    "65536 mcp user:pass ０ 。"
+    "example 65536 mcp user:pass ０ 。"
 ).split(" ")
 URLS = st.one_of(
     st.lists(st.sampled_from(PIECES), max_size=8).map("".join),

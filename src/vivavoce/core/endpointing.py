@@ -18,8 +18,7 @@ Eagerness = Literal["low", "medium", "high", "auto"]
 EARLIEST_COMMIT_MS: Final = 200  # no turn ends after less silence, whatever was said
 FULL_PATIENCE_PAUSE_MS: Final = 1_500  # a pause this long, or longer, gives all the extra time there is
 MOST_CERTAIN: Final = 0.99  # scores are taken as at most this sure when they are weighed against each other
-WORDS_WEIGHT: Final = 1.0  # of the logits of both scores
-SOUND_WEIGHT: Final = 0.25
+SOUND_WEIGHT: Final = 0.4  # of the sound's logit against the words'; more costs delay on complete turns
 
 
 class SemanticSettings(msgspec.Struct, frozen=True):
@@ -79,7 +78,7 @@ def combined(words: float, sound: float | None) -> float:
     """Return the probability in [0, 1] that the turn is complete, of the scores by words and by sound."""
     if sound is None:
         return words
-    return 1 / (1 + math.exp(-(WORDS_WEIGHT * _logit(words) + SOUND_WEIGHT * _logit(sound))))
+    return 1 / (1 + math.exp(-(_logit(words) + SOUND_WEIGHT * _logit(sound))))
 
 
 def _curve_ms(settings: SemanticSettings, probability: float) -> float:

@@ -59,6 +59,7 @@ ERROR_CODES: Final = (
     "item_truncate_invalid_item_id",
     "item_delete_invalid_item_id",
     "cannot_update_voice",
+    "parameter_locked",
     "prompt_not_found",
     "session_expired",
     "engine_unavailable",

@@ -112,24 +112,27 @@ class _Explorer:
         if not steps:
             return
         self._transitions += len(steps)
-        last = steps.pop()
+        spare: World | None = None  # a copy that a step without effect has left as it was
         for step in steps:
-            self._visit(copy_of(world), before, (step, trail), depth + 1)
-        self._visit(world, before, (last, trail), depth + 1)  # the last step needs no copy
+            taker = spare or copy_of(world)
+            is_same = self._visit(taker, before, (step, trail), depth + 1)
+            spare = taker if is_same else None
 
-    def _visit(self, world: World, before: bytes, trail: Trail, depth: int) -> None:
+    def _visit(self, world: World, before: bytes, trail: Trail, depth: int) -> bool:
+        """Take the first step of a trail; return whether that has changed nothing."""
         try:
             take(world, trail[0], self._updates)
             fingerprint = world.fingerprint()
-            is_same = world.has_changed or fingerprint == before
-            expect(is_same, "refusal", "what was refused, or came too late, changed the session")
+            is_same = fingerprint == before
+            expect(world.has_changed or is_same, "refusal", "what was refused, or came too late, changed the session")
         except Broken as broken:
             self._note(broken, trail)
-            return
+            return False
         if fingerprint not in self._visited:
             self._visited.add(fingerprint)
             self._stack.append((world, fingerprint, trail, depth))
             self._depth = max(self._depth, depth)
+        return is_same
 
     def _check_end(self, world: World, trail: Trail) -> None:
         self._ends += 1

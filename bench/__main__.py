@@ -16,6 +16,8 @@ BENCHMARKS: Final = (
     "hostile",
     "mutations",
     "passive",
+    "model_check",
+    "semantic",
 )
 
 

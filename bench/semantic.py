@@ -73,15 +73,17 @@ def judge(name: str, takes: Sequence[Take], policy: Policy, *, hears: bool = Fal
 
 def with_true_words(take: Take) -> Take:
     """Return the take as a recogniser without errors would have heard it."""
-    first, _, _ = take.text.partition("|")
-    full = take.text.replace("| ", "").lower()
-    moments = (
-        msgspec.structs.replace(
-            moment, text=first.lower() if take.resume_ms is not None and moment.end_ms <= take.resume_ms else full
-        )
-        for moment in take.moments
+    first, _, _ = take.text.lower().partition("|")
+    full = take.text.lower().replace("| ", "")
+    resumed_ms = take.resume_ms or 0
+    goes_on_ms = next(m.end_ms for m in take.moments if m.end_ms > resumed_ms and not m.silence_ms)
+    return msgspec.structs.replace(
+        take,
+        moments=tuple(
+            msgspec.structs.replace(moment, text=first if moment.end_ms < goes_on_ms else full)
+            for moment in take.moments
+        ),
     )
-    return msgspec.structs.replace(take, moments=tuple(moments))
 
 
 def outcomes(takes: Sequence[Take]) -> list[Outcome]:

@@ -82,7 +82,7 @@ def test_a_failing_engine_is_raised_by_itself() -> None:
 
     with pytest.raises(EngineError, match="it is broken"):
         asyncio.run(start_engines(engines_of(broken)))
-    assert len(engines_of(broken)) == 4
+    assert len(engines_of(broken)) == 5
 
 
 def test_an_open_address_needs_a_key_or_insecure() -> None:

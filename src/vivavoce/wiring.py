@@ -22,6 +22,7 @@ from vivavoce.assets.cache import AssetCache, default_directory
 from vivavoce.assets.errors import AssetError, AssetMissing
 from vivavoce.config.load import ConfigurationError
 from vivavoce.config.model import Configuration, EngineName
+from vivavoce.config.prompts import load_prompts
 from vivavoce.config.voices import load_voices
 from vivavoce.core.policy import SessionPolicy
 from vivavoce.engines.base import Engine, EngineError, McpConnector, NoiseReducer, TurnScorer
@@ -294,10 +295,15 @@ def build_registry(configuration: Configuration, pipelines: Pipelines) -> Regist
 
 
 def session_policy(configuration: Configuration) -> SessionPolicy:
-    """Return what the configuration allows every session."""
+    """Return what the configuration allows every session.
+
+    Raises:
+        ConfigurationError: as `load_prompts`.
+    """
     return SessionPolicy(
         lifetime_s=configuration.server.session_lifetime_min * 60,
         context_tokens=configuration.engines.context_tokens,
+        prompts=load_prompts(configuration.prompts_dir),
         mcp_hosts=configuration.mcp.allowed_hosts,
     )
 

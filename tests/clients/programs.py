@@ -59,6 +59,9 @@ class Run(msgspec.Struct, frozen=True):
     passed: tuple[Passed, ...]
     took_s: float
 
+    def __repr__(self) -> str:
+        return f"Run({self.client.label}, {len(self.passed)} messages, {self.took_s:.1f} s, {self.found})"
+
     def events(self, direction: str, kind: str) -> list[Json]:
         """Return the events of a type from the client (`>`) or the server (`<`)."""
         decoded = [json.loads(one.message) for one in self.passed if one.direction == direction]

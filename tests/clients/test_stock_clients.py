@@ -120,7 +120,7 @@ def test_every_event_was_valid_and_in_order(run: Run) -> None:
 
     assert invalid == []
     assert len(checkers) == 2
-    assert [str(violation) for checker in checkers.values() for violation in checker.finish(is_cut=True)] == []
+    assert [str(violation) for checker in checkers.values() for violation in checker.finish()] == []
 
 
 def faults(event: Json) -> list[str]:

@@ -46,10 +46,12 @@ PROMPTS = {
 def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Give host and port of a scripted server where all that is off by default is on: limits, prompts, MCP."""
     folder = tmp_path_factory.mktemp("open_server")
+    prompts = folder / "prompts"
+    prompts.mkdir()
     for name, text in PROMPTS.items():
-        (folder / name).write_text(text)
+        (prompts / name).write_text(text)
     settings = (
-        f"PROMPTS_DIR={folder}",
+        f"PROMPTS_DIR={prompts}",
         "ENGINES__DEFAULT=scripted",
         "LIMITS__REQUESTS_PER_MIN=1000",
         "LIMITS__TOKENS_PER_MIN=1000000",

@@ -89,7 +89,7 @@ HONOURED_MCP: dict[str, Json] = {
         "require_approval": {"always": {"tool_names": ["find"], "read_only": False}},
     },
     "without approval of some": {"require_approval": {"never": {"tool_names": ["find"], "read_only": True}}},
-    "with credentials": {"authorization": "a token", "headers": {"x-own": "1"}},
+    "with hints for other models": {"defer_loading": True, "allowed_callers": ["direct"]},
 }
 # The update, and the code and the parameter of its error.
 REFUSED: dict[str, tuple[Json, str, str]] = {
@@ -123,12 +123,6 @@ REFUSED: dict[str, tuple[Json, str, str]] = {
         {"tools": [{"type": "mcp", "server_label": "docs", "tunnel_id": "tunnel_x"}]},
         "invalid_value",
         "session.tools[0].tunnel_id",
-    ),
-    "tools that are loaded later": ({"tools": [{**MCP, "defer_loading": True}]}, "", "session.tools[0].defer_loading"),
-    "tools for some callers": (
-        {"tools": [{**MCP, "allowed_callers": ["direct"]}]},
-        "",
-        "session.tools[0].allowed_callers",
     ),
 }
 
@@ -192,18 +186,36 @@ def test_a_transcription_session_takes_probabilities_and_extensions(open_server:
 
 
 @pytest.mark.parametrize("name", HONOURED_MCP)
-def test_a_remote_server_is_shown_without_its_credentials(open_server: str, name: str) -> None:
+def test_a_remote_server_is_shown_as_it_was_described(open_server: str, name: str) -> None:
+    sent = {**MCP, **HONOURED_MCP[name]}
+
     async def conversation() -> None:
         async with connected(open_server) as client:
-            session = await client.configure(tools=[{**MCP, **HONOURED_MCP[name]}])
-            await client.wait_for("mcp_list_tools.failed")
+            session = await client.configure(tools=[sent])
+            await listing_failed(client)
 
-        shown = {key: value for key, value in {**MCP, **HONOURED_MCP[name]}.items() if key in session["tools"][0]}
-        assert shown.keys() >= {*MCP, *HONOURED_MCP[name]} - {"authorization", "headers"}
-        assert session["tools"][0] == {**session["tools"][0], **shown}
-        assert "a token" not in str(session)
+        assert {path: at(session["tools"][0], path) for path, _ in leaves(sent)} == dict(leaves(sent))
 
     asyncio.run(conversation())
+
+
+def test_a_remote_server_is_shown_without_its_credentials(open_server: str) -> None:
+    credentials = {"authorization": "a token of ours", "headers": {"x-own": "a header of ours"}}
+
+    async def conversation() -> None:
+        async with connected(open_server) as client:
+            await client.configure(tools=[{**MCP, **credentials}])
+            await listing_failed(client)
+
+        assert "of ours" not in str(client.events)
+
+    asyncio.run(conversation())
+
+
+async def listing_failed(client: CheckedClient) -> None:
+    """The host of the server has no address, so its tools cannot be listed."""
+    failed = await client.wait_for("mcp_list_tools.failed")
+    await client.wait(lambda e: e["type"] == "conversation.item.done" and e["item"]["id"] == failed["item_id"])
 
 
 def test_a_tool_of_a_remote_server_may_be_demanded(open_server: str) -> None:
@@ -211,7 +223,7 @@ def test_a_tool_of_a_remote_server_may_be_demanded(open_server: str) -> None:
         choice = {"type": "mcp", "server_label": "docs", "name": "find"}
         async with connected(open_server) as client:
             session = await client.configure(tools=[MCP], tool_choice=choice)
-            await client.wait_for("mcp_list_tools.failed")
+            await listing_failed(client)
 
         assert session["tool_choice"] == choice
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Sequence
 from typing import Any
 
@@ -162,9 +163,11 @@ class RawServer:
         self._open: set[asyncio.StreamWriter] = set()
 
     @contextlib.asynccontextmanager
-    async def listening(self, port: int = 0, host: str = "127.0.0.1") -> AsyncGenerator["RawServer"]:
+    async def listening(
+        self, port: int = 0, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    ) -> AsyncGenerator["RawServer"]:
         """Serve until the end of the block."""
-        server = await asyncio.start_server(self._serve, host, port)
+        server = await asyncio.start_server(self._serve, host, port, ssl=tls)
         self.port = server.sockets[0].getsockname()[1]
         try:
             yield self

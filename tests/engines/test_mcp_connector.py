@@ -188,7 +188,7 @@ def test_a_redirect_within_the_server_is_followed() -> None:
 
 def test_all_pages_of_a_list_are_fetched() -> None:
     def page(message: Json) -> Json:
-        number = int(message["params"].get("cursor", "0"))
+        number = int(message.get("params", {}).get("cursor", "0"))
         tool = {"name": f"tool{number}", "inputSchema": {"type": "object"}}
         return {"result": {"tools": [tool], **({"nextCursor": str(number + 1)} if number < 2 else {})}}
 

@@ -1,5 +1,6 @@
 """The lock files name versions and hashes, never a place to get them from, and agree with each other."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -7,8 +8,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-LOCKS = sorted((ROOT / "requirements").glob("*.lock"))
-WEB_LOCK = ROOT / "web" / "package-lock.json"
+CLIENTS = ROOT / "tests" / "clients"
+LOCKS = sorted([*(ROOT / "requirements").glob("*.lock"), *CLIENTS.glob("*/requirements.lock")])
+NPM_LOCKS = sorted([ROOT / "web" / "package-lock.json", *CLIENTS.glob("*/package-lock.json")])
 
 PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^ ;\\]+)(?: ; (?P<marker>[^\\]+?))? \\$", re.MULTILINE)
 
@@ -26,7 +28,11 @@ def complaints(text: str) -> list[str]:
     return sources + unhashed
 
 
-@pytest.mark.parametrize("lock", LOCKS, ids=lambda path: path.name)
+def _place(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+@pytest.mark.parametrize("lock", LOCKS, ids=_place)
 def test_lock_holds_hashes_and_no_address(lock: Path) -> None:
     assert complaints(lock.read_text("utf-8")) == []
     assert pins(lock)
@@ -69,16 +75,20 @@ def test_websockets_stays_below_what_the_openai_client_refuses() -> None:
     assert [int(version.split(".")[0]) < 16 for version in versions] == [True]
 
 
-def test_web_lock_holds_hashes_and_no_address() -> None:
-    text = WEB_LOCK.read_text("utf-8")
+@pytest.mark.parametrize("lock", NPM_LOCKS, ids=_place)
+def test_npm_lock_holds_hashes_and_no_address(lock: Path) -> None:
+    text = lock.read_text("utf-8")
+    packages = json.loads(text)["packages"]
 
     assert "://" not in text
     assert '"resolved"' not in text
-    assert text.count('"integrity"') > 10
+    assert len(packages) > 1
+    assert [name for name, entry in packages.items() if name and "integrity" not in entry] == []
 
 
-def test_npm_keeps_addresses_out_of_its_lock() -> None:
-    assert "omit-lockfile-registry-resolved=true" in (ROOT / "web" / ".npmrc").read_text("utf-8").split()
+@pytest.mark.parametrize("lock", NPM_LOCKS, ids=_place)
+def test_npm_keeps_addresses_out_of_its_lock(lock: Path) -> None:
+    assert "omit-lockfile-registry-resolved=true" in (lock.parent / ".npmrc").read_text("utf-8").split()
 
 
 def _name(requirement: str) -> str:

@@ -146,12 +146,14 @@ def _request(state: SessionState, response: Response, now: float) -> GenerationR
 
 def _context(state: SessionState, plan: ResponsePlan, fixed_tokens: int) -> tuple[ContextItem, ...]:
     """Return what fits of the context; what a default response leaves out is left out from then on."""
-    entries = plan.context if plan.has_own_input else tuple(entry for entry in plan.context if not entry.is_dropped)
+    dropped = state.conversation.dropped
+    entries = plan.context
+    if dropped and not plan.has_own_input:
+        entries = tuple(entry for entry in entries if entry.item.id not in dropped)
     limit = state.profile.policy.context_tokens
     count, items = fit_context(entries, state.session.truncation, limit, fixed_tokens)
     if not plan.has_own_input and plan.conversation is not None:
-        for entry in entries[:count]:
-            entry.is_dropped = True
+        dropped.update(entry.item.id for entry in entries[:count])
     return items
 
 

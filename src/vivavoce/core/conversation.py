@@ -38,7 +38,6 @@ class Entry(msgspec.Struct):
     is_spoken: bool = False  # an assistant message that is given as audio
     wants_transcript: bool = False  # the client's audio came without words
     has_images: bool = False
-    is_dropped: bool = False  # too old for the model's input; it stays in the conversation
 
     @property
     def audio_bytes(self) -> int:
@@ -64,6 +63,7 @@ class Conversation:
         self.id = conversation_id
         self._order: list[str] = []
         self._entries: dict[str, Entry] = {}
+        self.dropped: set[str] = set()  # items too old for the model's input
         self._audio_bytes = 0
         self._audio_ids: deque[str] = deque()  # of entries that were given audio, oldest first
 
@@ -118,6 +118,7 @@ class Conversation:
         """Remove an item and return its entry."""
         entry = self._entries.pop(item_id)
         self._order.remove(item_id)
+        self.dropped.discard(item_id)
         self._audio_bytes -= entry.audio_bytes
         return entry
 

@@ -60,7 +60,6 @@ def plan_response(
         tools=tools,
         tool_choice=choice,
         max_output_tokens=tokens if isinstance(tokens, int) else None,
-        voice=voice,
         speed=session.audio.output.speed,
         encoding=encoding_of(audio_format),
         audio=ResponseAudio(output=ResponseAudioOutput(format=audio_format, voice=voice)),

@@ -1,4 +1,4 @@
-"""What the core asks of engines, as plain data: words, context, generation requests."""
+"""What the core asks of engines, as plain data: words, context, generation requests; and their failures."""
 
 import enum
 from typing import Any, Literal
@@ -20,6 +20,15 @@ class Word(msgspec.Struct, frozen=True):
     start_ms: int
     end_ms: int
     confidence: float | None = None
+
+
+class EngineFault(msgspec.Struct, frozen=True):
+    """An engine's failure as data. `code` is an API error code such as `engine_unavailable` or `engine_timeout`."""
+
+    engine: str
+    code: str
+    message: str
+    is_retryable: bool = False
 
 
 class AudioEncoding(enum.Enum):

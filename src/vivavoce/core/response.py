@@ -68,7 +68,6 @@ class ResponsePlan(msgspec.Struct, frozen=True):
     tools: tuple[Tool, ...]
     tool_choice: ToolChoice
     max_output_tokens: int | None  # None: no limit
-    voice: str
     speed: float
     encoding: AudioEncoding
     audio: ResponseAudio
@@ -78,6 +77,10 @@ class ResponsePlan(msgspec.Struct, frozen=True):
     answers_item_id: str | None = None  # of an automatic response: the utterance it answers
     has_own_input: bool = False  # the client spelled the context out
     say: str | None = None  # spoken exactly as given: no generator is asked
+
+    @property
+    def voice(self) -> str:
+        return self.audio.output.voice
 
 
 class Ending(msgspec.Struct, frozen=True):

@@ -17,21 +17,14 @@ from vivavoce.core.requests import (
     TranscriptOptions,
     Word,
 )
+from vivavoce.core.requests import (
+    EngineFault as EngineFault,
+)
 from vivavoce.protocol.client_events import ClientEvent
 from vivavoce.protocol.errors import ErrorDetail
 from vivavoce.protocol.items import McpError, McpListedTool
 from vivavoce.protocol.server_events import ServerEvent
 from vivavoce.protocol.session import NoiseReduction, TracingChoice
-
-
-class EngineFault(msgspec.Struct, frozen=True):
-    """An engine's failure as data. `code` is an API error code such as `engine_unavailable` or `engine_timeout`."""
-
-    engine: str
-    code: str
-    message: str
-    is_retryable: bool = False
-
 
 # Inputs -------------------------------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ class ConnectionRecord:
         self._label = label
         self._updates: list[Event] = []  # of the session, waiting for their answer
         self._creates: list[Event] = []  # of responses, waiting for theirs
+        self._session_kind: Kind = "session"
 
     def client(self, event: Event) -> None:
         """Read an event that the client sent."""
@@ -91,6 +92,8 @@ class ConnectionRecord:
         kind = str(event.get("type"))
         self._seen.note("server event", [kind], self._label)
         match kind:
+            case "session.created" if event["session"].get("type") == "transcription":
+                self._session_kind = "transcription session"
             case "session.updated" if self._updates:
                 self._seen.note_session(self._updates.pop(0)["session"], event["session"], self._label)
             case "response.created":
@@ -123,15 +126,16 @@ class ConnectionRecord:
             asked = next((event for event in waiting if _answers(error, event)), None)
             if asked is not None:
                 waiting.remove(asked)
-                self._note_refused(root, field)
+                self._note_refused(root, field, asked.get(root))
                 return
 
-    def _note_refused(self, root: str, field: str) -> None:
+    def _note_refused(self, root: str, field: str, sent: object) -> None:
+        """A field that is named is refused with all that was sent below it."""
+        fields = [path for path in paths_in(sent) if path == field or path.startswith((f"{field}.", f"{field} = "))]
         if root == "session":
-            self._seen.note("session", [field], self._label)
-            self._seen.note("transcription session", [field], self._label)
+            self._seen.note(self._session_kind, fields, self._label)
         elif root == "response":
-            self._seen.note("response.create", [field], self._label)
+            self._seen.note("response.create", fields, self._label)
 
 
 def _answers(error: Event, event: Event) -> bool:

@@ -114,7 +114,7 @@ class _Explorer:
         self._transitions += len(steps)
         spare: World | None = None  # a copy that a step without effect has left as it was
         for step in steps:
-            taker = spare or copy_of(world)
+            taker = spare or (world if step is steps[-1] else copy_of(world))
             is_same = self._visit(taker, before, (step, trail), depth + 1)
             spare = taker if is_same else None
 

@@ -130,12 +130,18 @@ async def run(assignment: dict) -> dict:
         listener = Listener(session)
         found["text"] = await text_turn(session, listener)
         found["tool"] = {**await tool_round(session, listener), "calls": asked_for}
-        found["barge_in"] = await barge_in(session, listener, Path(assignment["interruption"]).read_bytes())
+        found["barge_in"] = await barge_in(session, listener, assignment["interruption"])
         found["error"] = await error(session, listener)
     agent = RealtimeAgent(name="Host", instructions="Be brief.")
     async with await connected(assignment, assignment["spoken_model"], agent) as session:
-        found["spoken"] = await spoken_turn(session, Listener(session), Path(assignment["question"]).read_bytes())
+        found["spoken"] = await spoken_turn(session, Listener(session), assignment["question"])
     return found
 
 
-print(json.dumps(asyncio.run(run(json.loads(Path(sys.argv[1]).read_text())))))
+def load(path: str) -> dict:
+    assignment = json.loads(Path(path).read_text())
+    recordings = {name: Path(assignment[name]).read_bytes() for name in ("question", "interruption")}
+    return {**assignment, **recordings}
+
+
+print(json.dumps(asyncio.run(run(load(sys.argv[1])))))

@@ -121,7 +121,7 @@ async def run(assignment: dict) -> dict:
         async with client.realtime.connect() as connection:
             found["text"] = await text_turn(connection)
             found["tool"] = await tool_round(connection)
-            found["barge_in"] = await barge_in(connection, Path(assignment["interruption"]).read_bytes())
+            found["barge_in"] = await barge_in(connection, assignment["interruption"])
             found["error"] = await error(connection)
     async with AsyncOpenAI(base_url=f"{assignment['url']}/v1", api_key=assignment["key"]) as client:
         async with client.realtime.connect(model=assignment["spoken_model"]) as connection:
@@ -129,8 +129,14 @@ async def run(assignment: dict) -> dict:
             await connection.session.update(
                 session={"type": "realtime", "audio": {"input": {"transcription": transcription}}}
             )
-            found["spoken"] = await spoken_turn(connection, Path(assignment["question"]).read_bytes())
+            found["spoken"] = await spoken_turn(connection, assignment["question"])
     return found
 
 
-print(json.dumps(asyncio.run(run(json.loads(Path(sys.argv[1]).read_text())))))
+def load(path: str) -> dict:
+    assignment = json.loads(Path(path).read_text())
+    recordings = {name: Path(assignment[name]).read_bytes() for name in ("question", "interruption")}
+    return {**assignment, **recordings}
+
+
+print(json.dumps(asyncio.run(run(load(sys.argv[1])))))

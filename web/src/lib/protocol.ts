@@ -77,7 +77,7 @@ export interface ConversationItemAdded {
 export interface ConversationItemCreate {
   readonly type: 'conversation.item.create';
   readonly event_id?: string | null;
-  readonly item: Message | FunctionCall | FunctionCallOutput;
+  readonly item: Message | FunctionCall | FunctionCallOutput | McpListTools | McpCall | McpApprovalRequest | McpApprovalResponse;
   readonly previous_item_id?: string | null;
 }
 
@@ -200,6 +200,8 @@ export interface EngineStages {
   readonly stt: string;
   readonly llm: string;
   readonly tts: string;
+  readonly noise?: string;
+  readonly turn?: string;
 }
 
 /** The `error` object of an error event. All five keys are always sent; `param` is a dotted path. */
@@ -221,6 +223,8 @@ export interface ErrorEvent {
 /** `session.vivavoce` as a client may send it. */
 export interface ExtensionPatch {
   readonly events?: readonly string[] | null;
+  readonly locked?: readonly string[] | null;
+  readonly pre_roll_ms?: number | null;
 }
 
 /** A function call by the assistant; `arguments` is JSON text exactly as generated, "" at first. */
@@ -360,10 +364,16 @@ export interface LogProb {
   readonly bytes: readonly number[];
 }
 
+/** Which tools of an MCP server need the client's approval; those that no filter names need it. */
+export interface McpApproval {
+  readonly always?: McpToolFilter | null;
+  readonly never?: McpToolFilter | null;
+}
+
 /** The assistant asks whether it may call an MCP tool. */
 export interface McpApprovalRequest {
   readonly type: 'mcp_approval_request';
-  readonly id: string;
+  readonly id?: string;
   readonly server_label: string;
   readonly name: string;
   readonly arguments: string;
@@ -372,22 +382,22 @@ export interface McpApprovalRequest {
 /** The client's answer to an approval request. */
 export interface McpApprovalResponse {
   readonly type: 'mcp_approval_response';
-  readonly id: string;
+  readonly id?: string;
   readonly approval_request_id: string;
   readonly approve: boolean;
-  readonly reason: string | null;
+  readonly reason?: string | null;
 }
 
 /** A tool call that the server itself makes; the three nullable keys are always sent. */
 export interface McpCall {
   readonly type: 'mcp_call';
-  readonly id: string;
+  readonly id?: string;
   readonly server_label: string;
   readonly name: string;
   readonly arguments: string;
-  readonly approval_request_id: string | null;
-  readonly output: string | null;
-  readonly error: McpProtocolError | McpToolExecutionError | McpHttpError | null;
+  readonly approval_request_id?: string | null;
+  readonly output?: string | null;
+  readonly error?: McpProtocolError | McpToolExecutionError | McpHttpError | null;
 }
 
 /** The MCP server answered with an HTTP error. */
@@ -400,7 +410,7 @@ export interface McpHttpError {
 /** The tools that an MCP server offers. */
 export interface McpListTools {
   readonly type: 'mcp_list_tools';
-  readonly id: string;
+  readonly id?: string;
   readonly server_label: string;
   readonly tools: readonly McpListedTool[];
 }
@@ -441,17 +451,32 @@ export interface McpProtocolError {
   readonly message: string;
 }
 
-/** A remote MCP server whose tools the server calls itself. */
+/** A remote MCP server whose tools the server calls itself. `authorization` is a bearer token. */
 export interface McpTool {
   readonly type: 'mcp';
   readonly server_label: string;
-  readonly server_url?: string;
+  readonly server_url?: string | null;
+  readonly connector_id?: string | null;
+  readonly tunnel_id?: string | null;
+  readonly server_description?: string | null;
+  readonly authorization?: string | null;
+  readonly headers?: Readonly<Record<string, string>> | null;
+  readonly allowed_tools?: readonly string[] | McpToolFilter | null;
+  readonly require_approval?: 'always' | 'never' | McpApproval | null;
+  readonly defer_loading?: boolean | null;
+  readonly allowed_callers?: readonly string[] | null;
 }
 
 /** The tool reported a failure. */
 export interface McpToolExecutionError {
   readonly type: 'tool_execution_error';
   readonly message: string;
+}
+
+/** A choice among the tools of an MCP server: by name, or by the server's own word that they only read. */
+export interface McpToolFilter {
+  readonly tool_names?: readonly string[] | null;
+  readonly read_only?: boolean | null;
 }
 
 /** A message; the parts allowed depend on its role. */
@@ -534,9 +559,17 @@ export interface PcmuFormat {
   readonly type: 'audio/pcmu';
 }
 
-/** A stored prompt by its id. */
+/** A stored prompt by its id; `variables` take the places that its text names. */
 export interface Prompt {
   readonly id: string;
+  readonly version?: string | null;
+  readonly variables?: Readonly<Record<string, string | PromptText>> | null;
+}
+
+/** The value of a prompt's variable, spelled out. */
+export interface PromptText {
+  readonly type: 'input_text';
+  readonly text: string;
 }
 
 /** One limit and what is left of it. */
@@ -666,6 +699,11 @@ export interface ResponseDone {
   readonly type: 'response.done';
   readonly event_id: string;
   readonly response: Response;
+}
+
+/** `response.vivavoce` as a client may send it. */
+export interface ResponseExtension {
+  readonly say?: string | null;
 }
 
 /** More of a function call's arguments. */
@@ -834,8 +872,9 @@ export interface ResponseParams {
   readonly prompt?: Prompt | null;
   readonly audio?: ResponseAudioParams | null;
   readonly conversation?: 'auto' | 'none' | null;
-  readonly input?: readonly (Message | FunctionCall | FunctionCallOutput | ItemReference)[] | null;
+  readonly input?: readonly (Message | FunctionCall | FunctionCallOutput | McpListTools | McpCall | McpApprovalRequest | McpApprovalResponse | ItemReference)[] | null;
   readonly metadata?: Readonly<Record<string, string>> | null;
+  readonly vivavoce?: ResponseExtension | null;
 }
 
 /** When the context is too long, keep this fraction of the tokens that are allowed. */
@@ -883,6 +922,8 @@ export interface SessionExtension {
   readonly stages?: EngineStages;
   readonly ignored: readonly string[];
   readonly events: readonly string[];
+  readonly locked: readonly string[];
+  readonly pre_roll_ms: number;
 }
 
 /** The session object of `session.update`: only what is present changes. */

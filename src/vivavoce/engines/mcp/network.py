@@ -114,8 +114,12 @@ class CountedStream(httpcore2.AsyncNetworkStream):
         server_hostname: str | None = None,
         timeout: float | None = None,  # noqa: ASYNC109  # httpcore2's signature
     ) -> httpcore2.AsyncNetworkStream:
-        with self._network.waiting():
-            stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        try:
+            with self._network.waiting():
+                stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+        except httpcore2.ConnectError:
+            self._network.exchange.give_up(unreachable("its certificate was not accepted, or TLS failed"))
+            raise
         return CountedStream(stream, self._network)
 
     def get_extra_info(self, info: str) -> Any:

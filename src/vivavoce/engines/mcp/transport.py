@@ -15,6 +15,7 @@ import httpx2
 import msgspec
 
 from vivavoce.core.requests import McpServer
+from vivavoce.engines.mcp.exchange import MAX_RECEIVED_BYTES
 from vivavoce.engines.mcp.failures import answered, broken, refused, unreachable
 from vivavoce.engines.mcp.network import PinnedNetwork
 from vivavoce.protocol.errors import ClientError
@@ -70,7 +71,7 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         try:
             return await self._look_at(await self._send(request), request)
         except _LOST as error:
-            raise self._lost(error) from None
+            raise self._lost() from error
 
     async def aclose(self) -> None:
         """Keep the connections: the package closes its client after every operation. `shut` closes them."""
@@ -130,37 +131,33 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
         if response.status_code < 300:
             self._exchange.note(None)
             self._exchange.session_id = response.headers.get(SESSION_ID, self._exchange.session_id)
-            return response
+            is_stream = response.headers.get("content-type", "").lower().startswith("text/event-stream")
+            return response if is_stream else await _read_to_the_end(response)
         return await self._failed(response)
 
     async def _failed(self, response: httpx2.Response) -> httpx2.Response:
-        """Return the response with its body read, as far as it matters."""
-        try:
-            body = await _first_bytes(response)
-        finally:
-            await response.aclose()
+        """Return an error's response, with its body read as far as it matters."""
+        body = await _read(response, MAX_ERROR_BYTES)
         is_told_as_json_rpc = response.status_code >= 400 and _is_json_rpc_error(body)
         self._exchange.note(None if is_told_as_json_rpc else answered(response.status_code))
         if self._exchange.speaks_sse and self._exchange.failure is not None:
             self._exchange.give_up(self._exchange.failure)  # the package would wait for an answer on the stream
-        headers = [(k, v) for k, v in response.headers.multi_items() if k.lower() not in _FRAMING]
-        return httpx2.Response(response.status_code, headers=headers, content=body)
+        return _with_body(response, body)
 
-    def _lost(self, error: Exception) -> httpx2.TransportError:
+    def _lost(self) -> httpx2.TransportError:
         """Note that a connection broke; where the exchange was given up, that reason stays."""
-        is_tls = isinstance(error.__cause__, ssl.SSLError) or isinstance(error, ssl.SSLError)
-        reason = "its certificate or TLS was not accepted" if is_tls else "the connection broke"
+        failure = unreachable("the connection broke")
         if self._exchange.speaks_sse:
-            self._exchange.give_up(unreachable(reason))  # the package would wait for an answer on the stream
+            self._exchange.give_up(failure)  # the package would wait for an answer on the stream
         else:
-            self._exchange.note(unreachable(reason))  # it may resume the answer
+            self._exchange.note(failure)  # it may resume the answer
         return httpx2.NetworkError("lost")
 
 
 class _Body(httpx2.AsyncByteStream):
     """A response's body as it comes; a broken connection is noted."""
 
-    def __init__(self, response: httpcore2.Response, lost: Callable[[Exception], httpx2.TransportError]) -> None:
+    def __init__(self, response: httpcore2.Response, lost: Callable[[], httpx2.TransportError]) -> None:
         self._response = response
         self._lost = lost
 
@@ -169,19 +166,33 @@ class _Body(httpx2.AsyncByteStream):
             async for part in self._response.aiter_stream():
                 yield part
         except _LOST as error:
-            raise self._lost(error) from None
+            raise self._lost() from error
 
     async def aclose(self) -> None:
         await self._response.aclose()
 
 
-async def _first_bytes(response: httpx2.Response) -> bytes:
-    body = b""
-    async for part in response.aiter_raw():
-        body += part
-        if len(body) > MAX_ERROR_BYTES:
-            break
-    return body[:MAX_ERROR_BYTES]
+async def _read_to_the_end(response: httpx2.Response) -> httpx2.Response:
+    """Return the response with its body: its connection is then free for the next request, not a second one opened."""
+    return _with_body(response, await _read(response, MAX_RECEIVED_BYTES))
+
+
+async def _read(response: httpx2.Response, most_bytes: int) -> bytes:
+    """Return the start of a body and close the response."""
+    body = bytearray()
+    try:
+        async for part in response.aiter_raw():
+            body += part
+            if len(body) > most_bytes:
+                break
+    finally:
+        await response.aclose()
+    return bytes(body[:most_bytes])
+
+
+def _with_body(response: httpx2.Response, body: bytes) -> httpx2.Response:
+    headers = [(name, value) for name, value in response.headers.multi_items() if name.lower() not in _FRAMING]
+    return httpx2.Response(response.status_code, headers=headers, content=body)
 
 
 def _is_json_rpc_error(body: bytes) -> bool:

@@ -29,6 +29,7 @@ from vivavoce.engines.base import Engine, EngineError, McpConnector, NoiseReduce
 from vivavoce.runtime.clock import RandomIds, SystemClock
 from vivavoce.runtime.performers import EngineSet
 from vivavoce.runtime.registry import Registry, SessionSettings
+from vivavoce.runtime.tracing import Tracer
 from vivavoce.store.credentials import KEY_FILE_NAME, CredentialsUnreadable, KeyFile
 
 DETECTOR_ASSET: Final = "silero-vad"
@@ -277,8 +278,8 @@ def _scripted(script_path: Path | None) -> EngineSet:
 # Sessions and server --------------------------------------------------------------------------------------------
 
 
-def build_registry(configuration: Configuration, pipelines: Pipelines) -> Registry:
-    """Return the host that opens sessions on the pipelines, by model name."""
+def build_registry(configuration: Configuration, pipelines: Pipelines, tracer: Tracer | None = None) -> Registry:
+    """Return the host that opens sessions on the pipelines, by model name; without a tracer no traces are kept."""
     table = configuration.models.table
     engines = {model: pipelines.sets[name] for model, name in table.items() if name in pipelines.sets}
     settings = SessionSettings(
@@ -291,7 +292,7 @@ def build_registry(configuration: Configuration, pipelines: Pipelines) -> Regist
         max_sessions=configuration.server.max_sessions,
         max_sessions_per_key=configuration.server.max_sessions_per_key,
     )
-    return Registry(engines, settings, SystemClock(), RandomIds())
+    return Registry(engines, settings, SystemClock(), RandomIds(), tracer=tracer)
 
 
 def session_policy(configuration: Configuration) -> SessionPolicy:
@@ -391,11 +392,13 @@ async def run_server(configuration: Configuration, ready: Callable[[str], None])
     pipelines = build_pipelines(configuration)
     cards = tuple(ModelCard(name) for name in configuration.models.table)
     catalogue = ModelCatalogue(cards, configuration.models.strict)
-    app = build_app(settings, build_registry(configuration, pipelines), catalogue, pipelines.readiness)
+    tracer = Tracer(data_directory(configuration) / "traces")
+    app = build_app(settings, build_registry(configuration, pipelines, tracer), catalogue, pipelines.readiness)
     try:
         await _serve_and_warm_up(Server(settings, app), pipelines, ready)
     finally:
         await pipelines.close()
+        tracer.close()
 
 
 async def _serve_and_warm_up(server: Server, pipelines: Pipelines, ready: Callable[[str], None]) -> None:

@@ -36,10 +36,12 @@ def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
     page_url: str = request.getfixturevalue("page_url")
     server: Running = request.getfixturevalue("tls_server" if client.is_tls else "server")
     try:
-        return asyncio.run(run_program(client, server, recordings, page_url, tmp_path_factory.mktemp("client")))
+        done = asyncio.run(run_program(client, server, recordings, page_url, tmp_path_factory.mktemp("client")))
     except InstallFailed as failure:
         require(False, f"the packages of a stock client ({failure})")
         raise
+    print(f"{client.label} {done.found['version']}: {done.took_s:.1f} s")  # `pytest -s` shows it, for the guide
+    return done
 
 
 def test_a_written_message_is_answered_aloud(run: Run) -> None:

@@ -76,10 +76,10 @@ HONOURED: dict[str, Json] = {
     "a stored prompt": {
         "prompt": {
             "id": "pmpt_greeting",
-            "version": "2",
             "variables": {"name": "Wren", "place": {"type": "input_text", "text": "the hedge"}},
         }
     },
+    "a version of a prompt": {"prompt": {"id": "pmpt_greeting", "version": "2", "variables": {"name": "Wren"}}},
 }
 MCP: Json = {"type": "mcp", "server_label": "docs", "server_url": "https://mcp.invalid/mcp"}
 HONOURED_MCP: dict[str, Json] = {

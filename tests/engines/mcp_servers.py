@@ -8,13 +8,16 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Seq
 from typing import Any
 
 import msgspec
+import pytest
 import uvicorn
 from mcp.server.mcpserver import MCPServer
 from mcp_types import CallToolResult, ImageContent, TextContent, ToolAnnotations
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vivavoce.core.requests import McpServer
+from vivavoce.engines.base import McpFailure
 from vivavoce.engines.mcp.connector import McpHttpConnector
+from vivavoce.protocol.items import McpError, McpHttpError
 
 TOKEN = "a-secret-token-0123456789"
 TIMEOUT_S = 20.0  # of operations that are to succeed or to fail for a reason of their own
@@ -260,3 +263,42 @@ async def connecting(
 def at(port: int, path: str = "/mcp", host: str = "127.0.0.1", **credentials: Any) -> McpServer:
     """Return the address of a server on loopback."""
     return McpServer(label="toolbox", url=f"http://{host}:{port}{path}", **credentials)
+
+
+async def failure_of(connector: McpHttpConnector, server: McpServer) -> McpError:
+    """Return why a call fails."""
+    with pytest.raises(McpFailure) as failed:
+        await connector.call_tool(server, "any", "{}")
+    return failed.value.error
+
+
+def code_of(error: McpError) -> int:
+    """Return the HTTP status of an error."""
+    assert isinstance(error, McpHttpError), error
+    return error.code
+
+
+class Names:
+    """A resolver with a table; every question takes the next answer, the last one stays."""
+
+    def __init__(self, **answers: Sequence[Sequence[str]]) -> None:
+        self.asked: list[str] = []
+        self._answers = {name: list(found) for name, found in answers.items()}
+
+    async def __call__(self, host: str, port: int) -> Sequence[str]:
+        self.asked.append(host)
+        answers = self._answers.get(host)
+        if answers is None:
+            raise OSError("not known")
+        return answers.pop(0) if len(answers) > 1 else answers[0]
+
+
+def greeting(answer: Answer) -> Answer:
+    """Return the answer of a server that shakes hands and treats other messages by `answer`."""
+    friendly = scripted(lambda message: None)
+
+    async def decide(request: Request, writer: asyncio.StreamWriter) -> None:
+        is_call = request.message.get("method") == "tools/call"
+        await (answer if is_call else friendly)(request, writer)
+
+    return decide

@@ -36,9 +36,15 @@ _TOOL_CHOICE: Final[Json] = {
             "type": "object",
             "properties": {
                 "type": {"enum": ["function"]},
-                "function": {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"]},
+                "function": {
+                    "type": "object",
+                    "properties": {"name": {"type": "string"}},
+                    "required": ["name"],
+                    "additionalProperties": False,
+                },
             },
             "required": ["type", "function"],
+            "additionalProperties": False,
         },
     ]
 }

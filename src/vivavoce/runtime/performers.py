@@ -99,7 +99,7 @@ class SessionWatch(Protocol):
 
     def start_trace(self, tracing: TracingChoice) -> None: ...
 
-    def note_sent(self, event: ServerEvent) -> None: ...
+    def note_sent(self, event: ServerEvent | PlayAudio) -> None: ...
 
 
 class EnginePerformer:
@@ -122,6 +122,7 @@ class EnginePerformer:
                 self._sink.send(self._sequence, event)
             case PlayAudio():
                 self._sequence += 1
+                self._watch.note_sent(output)
                 self._sink.play(self._sequence, output)
             case ClearPlayout(response_id=response_id):
                 self._sink.clear_playout(response_id)

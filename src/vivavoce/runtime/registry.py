@@ -22,6 +22,7 @@ from vivavoce.runtime.hosted import HostedSession
 from vivavoce.runtime.performers import EngineSet
 from vivavoce.runtime.runner import Runner, TraceEntry
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionRequest, Sink
+from vivavoce.runtime.tracing import Tracer
 from vivavoce.runtime.translation import HostedTranslation, TranslationSetting, initial_translation
 
 RETRY_AFTER_S: Final = 5
@@ -50,7 +51,15 @@ class Registry:
         clock: Clock,
         ids: IdSource,
         trace: Callable[[str, TraceEntry], None] | None = None,
+        tracer: Tracer | None = None,
     ) -> None:
+        """Make a host of sessions.
+
+        Args:
+            trace: told every call into a session's core, for replays.
+            tracer: keeps the traces that clients ask for; None: nothing is kept.
+        """
+        self._tracer = tracer
         self._engines = engines
         self._settings = settings
         self._clock = clock
@@ -76,7 +85,7 @@ class Registry:
         engines = self._engines_of(request)
         profile = self._profile(request, engines)
         effective = self._configured(request, engines, profile)
-        hosted = HostedSession(effective.id, engines, sink)
+        hosted = HostedSession(effective.id, engines, sink, self._tracer)
         core = LocalSession(
             effective,
             self._ids,
@@ -136,10 +145,14 @@ class Registry:
         policy = msgspec.structs.replace(
             settings.policy,
             scores_turns=engines.turn_scorer is not None,
-            ignored=tuple(path for path in settings.policy.ignored if path not in engines.honoured),
+            ignored=tuple(path for path in self._ignorable() if path not in engines.honoured),
             context_tokens=engines.generator.capabilities.context_tokens or settings.policy.context_tokens,
         )
         return Profile(request.kind, policy, self._limits_of(request), settings.instructions)
+
+    def _ignorable(self) -> tuple[str, ...]:
+        ignored = self._settings.policy.ignored
+        return ignored if self._tracer is not None else (*ignored, "tracing")
 
     def _limits_of(self, request: SessionRequest) -> RateLimits:
         """Return the limits that all sessions of a key share, one after the other too."""

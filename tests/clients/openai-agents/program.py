@@ -18,6 +18,7 @@ from agents.realtime import (
 
 CHUNK_BYTES = 4800  # 100 ms of pcm16 at 24 kHz
 SILENCE = bytes(2 * 24_000)  # a second: ends a turn
+HEARD_BYTES = 24_000
 asked_for: list[str] = []
 
 
@@ -81,16 +82,19 @@ async def tool_round(session: RealtimeSession, listener: Listener) -> dict:
 
 
 async def barge_in(session: RealtimeSession, listener: Listener, interruption: bytes) -> dict:
-    """Speak over an answer as soon as it sounds; the SDK interrupts and truncates by itself."""
+    """Speak over an answer once half a second of it has come; the SDK interrupts and truncates by itself."""
     await session.send_message("Go on for ever.")
+    begun = listener.audio_bytes
     first = await listener.until("audio")
+    while listener.audio_bytes < begun + HEARD_BYTES:
+        await listener.until("audio")
     await speak(session, interruption)
     interrupted = await listener.until("audio_interrupted")
     await listener.until("agent_end")
-    heard_bytes, before = listener.audio_bytes, listener.audio_bytes
+    heard_bytes = listener.audio_bytes - begun
     await speak(session, SILENCE)
     await listener.until("agent_start")
-    late_bytes = listener.audio_bytes - before
+    late_bytes = listener.audio_bytes - begun - heard_bytes
     await listener.until("agent_end")
     return {
         "interrupted_the_same_item": interrupted.item_id == first.item_id,

@@ -94,7 +94,7 @@ class Link:
             try:
                 return await self._run_over(self._streamable, work)
             except (MCPError, ExceptionGroup):
-                if not self._is_of_the_older_transport():
+                if not self._is_unknown_transport():
                     raise
         return await self._run_over_sse(work)
 
@@ -118,7 +118,8 @@ class Link:
         self.cut()
         await self.close()
 
-    def _is_of_the_older_transport(self) -> bool:
+    def _is_unknown_transport(self) -> bool:
+        """Return whether greeting failed as it does where the address does not know the transport that was tried."""
         failure = self.exchange.failure
         is_told = isinstance(failure, McpHttpError) and failure.code in OLD_TRANSPORT_STATUSES
         return self._greeting is None and is_told
@@ -130,7 +131,7 @@ class Link:
         try:
             return await self._run_over(self._sse, work)
         except (MCPError, ExceptionGroup, httpx2.HTTPError):
-            if self._greeting is None and first_failure is not None:
+            if self._is_unknown_transport() and first_failure is not None:  # then it is of neither
                 self.exchange.give_up(first_failure)
             raise
 

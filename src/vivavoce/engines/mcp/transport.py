@@ -133,14 +133,14 @@ class GuardedTransport(httpx2.AsyncBaseTransport):
             self._exchange.session_id = response.headers.get(SESSION_ID, self._exchange.session_id)
             is_stream = response.headers.get("content-type", "").lower().startswith("text/event-stream")
             return response if is_stream else await _read_to_the_end(response)
-        return await self._failed(response)
+        return await self._failed(response, request)
 
-    async def _failed(self, response: httpx2.Response) -> httpx2.Response:
+    async def _failed(self, response: httpx2.Response, request: httpx2.Request) -> httpx2.Response:
         """Return an error's response, with its body read as far as it matters."""
         body = await _read(response, MAX_ERROR_BYTES)
         is_told_as_json_rpc = response.status_code >= 400 and _is_json_rpc_error(body)
         self._exchange.note(None if is_told_as_json_rpc else answered(response.status_code))
-        if self._exchange.speaks_sse and self._exchange.failure is not None:
+        if self._exchange.speaks_sse and request.method == "POST" and self._exchange.failure is not None:
             self._exchange.give_up(self._exchange.failure)  # the package would wait for an answer on the stream
         return _with_body(response, body)
 

@@ -18,6 +18,7 @@ BENCHMARKS: Final = (
     "passive",
     "model_check",
     "semantic",
+    "noise",
 )
 
 

@@ -26,7 +26,13 @@ from vivavoce.testing.wer import word_error_rate, words_of
 Kind = Literal["near_field", "far_field"]
 Process = Callable[[bytes], bytes]
 
+MAX_LEVEL_LOSS_DB: Final = 1.0
 KINDS: Final[tuple[Kind, ...]] = ("near_field", "far_field")
+LEVELS: Final[tuple[tuple[Kind, int, float | None], ...]] = (
+    ("near_field", 0, MAX_LEVEL_LOSS_DB),
+    ("far_field", 0, None),
+    ("far_field", 16, None),
+)
 SNRS_DB: Final = (0, 5, 10, 20)
 WORDS: Final[tuple[tuple[Noise, int], ...]] = (("white", 20), ("pink", 10), ("babble", 20), ("hum", 5))
 SPEECH_BEGINS_S: Final = LEAD_S - 0.3  # the recogniser gets the speech with the usual padding
@@ -36,7 +42,6 @@ STEP_SAMPLES: Final = RATE_HZ // 50
 FALSE_START_S: Final = 20
 STARTS_AFTER: Final = 2  # windows above 0.5, as a turn begins
 
-MAX_LEVEL_LOSS_DB: Final = 1.0
 MAX_COST_MS: Final = 60.0
 MAX_DELAY_MS: Final = 20.0
 MAX_WORD_ERRORS_ADDED: Final = 6.0
@@ -81,11 +86,7 @@ def _costs(reducer: RnnoiseReducer) -> Iterator[Figure]:
 
 def _levels(reducer: RnnoiseReducer) -> Iterator[Figure]:
     """What happens to speech without any noise; far field from a level 16 dB lower too, as from across a room."""
-    for kind, quieter_db, bound in (
-        ("near_field", 0, MAX_LEVEL_LOSS_DB),
-        ("far_field", 0, None),
-        ("far_field", 16, None),
-    ):
+    for kind, quieter_db, bound in LEVELS:
         process = process_with(reducer, kind)
         changes = []
         for speech in spoken():
@@ -122,7 +123,8 @@ def _gains(speech: Spoken, process: Process, noise: Noise, snr_db: int, seed: in
 
 def _scaled(speech: Samples, heard: Samples) -> Samples:
     """Return the speech at the level that it has in what is heard."""
-    return speech * (np.dot(speech, heard) / np.dot(speech, speech))
+    part: Samples = speech * (np.dot(speech, heard) / np.dot(speech, speech))
+    return part
 
 
 def _snr_db(speech: Samples, heard: Samples) -> float:

@@ -68,7 +68,8 @@ def noise_of(noise: Noise, size: int, seed: int) -> Samples:
             made = _babble(random, size)
         case "hum":
             made = _hum(random, size)
-    return made / np.sqrt(np.mean(made**2))
+    normal: Samples = made / np.sqrt(np.mean(made**2))
+    return normal
 
 
 def _pink(random: np.random.Generator, size: int) -> Samples:

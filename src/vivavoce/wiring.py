@@ -17,7 +17,7 @@ import platformdirs
 import vivavoce
 from vivavoce.app.models import ModelCard, ModelCatalogue
 from vivavoce.app.server import AppSettings, Server, build_app, open_access
-from vivavoce.app.tls import TlsFiles, self_signed, server_context
+from vivavoce.app.tls import tls_files
 from vivavoce.assets.cache import AssetCache, default_directory
 from vivavoce.assets.errors import AssetError, AssetMissing
 from vivavoce.config.load import ConfigurationError
@@ -328,7 +328,7 @@ def app_settings(configuration: Configuration) -> AppSettings:
             is_insecure=server.insecure,
             web_dir=web_directory(),
             drain_s=server.drain_s,
-            tls=tls_files(configuration),
+            tls=tls_files(server, data_directory(configuration) / "tls", datetime.now(UTC)),
         )
         open_access(settings, SystemClock())  # raises what is wrong with keys, names and origins
     except ValueError as error:
@@ -341,28 +341,6 @@ def app_settings(configuration: Configuration) -> AppSettings:
 def key_file(configuration: Configuration) -> KeyFile:
     """Return the file of the keys that `vivavoce keys` makes; it need not exist."""
     return KeyFile(data_directory(configuration) / KEY_FILE_NAME)
-
-
-def tls_files(configuration: Configuration) -> TlsFiles | None:
-    """Return the certificate to serve with, None for plain HTTP; a self-signed one is made or renewed here.
-
-    Raises:
-        ValueError: only one of certificate and key is named, both ways are asked for, or the files cannot be used.
-    """
-    server = configuration.server
-    named = (server.tls_certificate, server.tls_key)
-    if any(named) and server.tls_self_signed:
-        raise ValueError("tls_self_signed makes a certificate; expected it without tls_certificate and tls_key")
-    if server.tls_self_signed:
-        names = (server.host, *server.host_names)
-        return self_signed(data_directory(configuration) / "tls", names, datetime.now(UTC))
-    if server.tls_certificate is None and server.tls_key is None:
-        return None
-    if server.tls_certificate is None or server.tls_key is None:
-        raise ValueError("expected tls_certificate and tls_key together, got only one of them")
-    files = TlsFiles(server.tls_certificate, server.tls_key)
-    server_context(files)  # raises what is wrong with them
-    return files
 
 
 def data_directory(configuration: Configuration) -> Path:

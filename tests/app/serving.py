@@ -111,7 +111,7 @@ class Answer(msgspec.Struct):
     @property
     def error(self) -> dict[str, Any]:  # JSON boundary
         error: dict[str, Any] = self.json["error"]
-        if error["code"] is not None:
+        if error["code"] is not None or error["type"] == "server_error":
             SEEN.note_error(error["code"])
         return error
 

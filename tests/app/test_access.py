@@ -11,7 +11,9 @@ from vivavoce.app.access import (
     check_access,
     cors_headers,
     is_protected,
+    opens_to_secrets,
     parse_authority,
+    with_keys,
 )
 
 OPEN = access_policy()
@@ -204,3 +206,31 @@ def test_any_headers_are_judged_without_an_exception(hosts: list[str], origins: 
     refused = check_access(NAMED, Asked(hosts, origins, "127.0.0.1"))
 
     assert refused is None or refused.status in (403, 421)
+
+
+def test_any_origin_is_admitted_only_while_a_key_is_demanded() -> None:
+    asked = Asked(["voice.example"], ["https://anywhere.example"])
+
+    assert check_access(with_keys(KEYED, has_keys=True), asked) is None
+    refused = check_access(with_keys(KEYED, has_keys=False), asked)
+    assert refused is not None and refused.status == 403
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [
+        ("/v1/realtime", True),
+        ("/v1/realtime/calls", True),
+        ("/v1/realtime/calls/rtc_1/hangup", True),
+        ("/openai/v1/realtime/calls", True),
+        ("/v1/realtime/translations/calls", True),
+        ("/v1/realtime/client_secrets", False),
+        ("/v1/realtime/sessions", False),
+        ("/v1/realtime/callsign", False),
+        ("/v1/models", False),
+        ("/api/client_secrets", False),
+        ("/metrics", False),
+    ],
+)
+def test_a_client_secret_is_for_realtime_paths(path: str, expected: bool) -> None:
+    assert opens_to_secrets(path) is expected

@@ -20,9 +20,11 @@ from tests.transports.peers import run
 from vivavoce.app.bodies import MAX_BODY_BYTES
 from vivavoce.app.models import ModelCard, ModelCatalogue
 from vivavoce.app.server import AppSettings
+from vivavoce.config.load import load
 from vivavoce.protocol.errors import ClientError
 from vivavoce.runtime.sink import LiveSession, SessionRequest, Sink
 from vivavoce.store.credentials import KeyFile
+from vivavoce.wiring import build_pipelines, build_registry, narrow_to
 
 CREATE = "POST /v1/realtime/client_secrets"
 KEYED = AppSettings(api_keys=("sk-good", "sk-other"))
@@ -239,6 +241,40 @@ def test_more_secrets_than_are_kept_are_refused_with_a_time_to_come_back() -> No
     assert 0 < int(refused.headers["retry-after"]) <= 600
 
 
+@pytest.mark.parametrize("key", ["sk-good", "sk-bad"])
+def test_a_page_elsewhere_can_read_the_answer_and_the_error(key: str) -> None:
+    settings = AppSettings(api_keys=("sk-good",), allowed_origins=("https://app.example",))
+
+    async def scenario() -> Answer:
+        lines = f"{CREATE} HTTP/1.1\nContent-Length: 0\nOrigin: https://app.example\nAuthorization: Bearer {key}"
+        async with serving(EchoHost(), settings) as port:
+            return await ask(port, lines)
+
+    answer = run(scenario())
+
+    assert answer.status == (200 if key == "sk-good" else 401)
+    assert answer.headers["access-control-allow-origin"] == "*"
+    assert answer.headers["access-control-expose-headers"] == "Location, X-Request-Id"
+
+
+def test_any_origin_may_read_answers_as_soon_as_there_is_a_key(tmp_path: Path) -> None:
+    clock, file = ManualClock(), KeyFile(tmp_path / "keys.json")
+    head = "GET /v1/models HTTP/1.1\nOrigin: http://localhost:{port}\nAuthorization: Bearer {key}"
+
+    async def scenario() -> list[str]:
+        async with serving(EchoHost(), AppSettings(key_file=file.path), clock=clock) as port:
+            before = await ask(port, head.format(port=port, key="any"))
+            key = file.create("", clock.now_s).text
+            clock.now_s += 1
+            after = await ask(port, head.format(port=port, key=key))
+            return [answer.headers["access-control-allow-origin"] for answer in (before, after)]
+
+    before, after = run(scenario())
+
+    assert before.startswith("http://localhost:")
+    assert after == "*"
+
+
 # Using one -----------------------------------------------------------------------------------------------------------
 
 
@@ -442,6 +478,37 @@ def test_a_configuration_that_the_host_cannot_have_any_more_refuses_the_session(
             return await refusal(port, await secret_for(port, key=None))
 
     assert run(scenario()) == (400, "invalid_value")
+
+
+@pytest.mark.parametrize(
+    "session",
+    [
+        {**REALTIME, "tools": [{"type": "function", "name": "f"}], "vivavoce": {"locked": ["tools"]}},
+        {"type": "transcription", "audio": {"input": {"transcription": {"model": "m"}, "turn_detection": None}}},
+    ],
+)
+def test_the_session_that_is_shown_is_the_one_that_is_opened(session: dict[str, Any]) -> None:
+    async def scenario() -> tuple[Any, Any]:
+        configuration = narrow_to(load({}, environment={}).configuration, "vivavoce-scripted")
+        pipelines = build_pipelines(configuration)
+        await pipelines.start_default()
+        async with serving(build_registry(configuration, pipelines)) as port:
+            made = await ask_json(port, CREATE, {"session": session})
+            headers = {"Authorization": f"Bearer {made.json['value']}"}
+            async with connect(f"ws://127.0.0.1:{port}/v1/realtime", additional_headers=headers) as websocket:
+                created = json.loads(await websocket.recv())
+        await pipelines.close()
+        return made.json["session"], created
+
+    shown, created = run(scenario())
+
+    assert created["type"] == "session.created"
+    assert created["session"] == {
+        **shown,
+        "id": created["session"]["id"],
+        "expires_at": created["session"]["expires_at"],
+    }
+    assert (shown["expires_at"], created["session"]["expires_at"] > 0) == (0, True)
 
 
 # Listing and revoking ------------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 `python -m tests.clients.environments`           makes all of them
 `python -m tests.clients.environments --lock`    computes the locks anew (needs uv), in the versions of the inputs
 
-Python clients get `.venv-clients/NAME` in the checkout, Node clients their own `node_modules`. Packages come through
+Python clients get `.venv/clients/NAME`, Node clients their own `node_modules`. Packages come through
 pip, uv and npm with the user's own settings; nothing here names a host.
 """
 
@@ -19,7 +19,7 @@ from pathlib import Path
 from scripts.node import command as node_command
 
 CLIENTS = Path(__file__).resolve().parent
-VENVS = CLIENTS.parents[1] / ".venv-clients"
+VENVS = CLIENTS.parents[1] / ".venv" / "clients"  # goes with the environment that it was made beside
 LIMIT_S = 240.0
 
 

@@ -55,8 +55,18 @@ def open_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "ENGINES__DEFAULT=scripted",
         "LIMITS__REQUESTS_PER_MIN=1000",
         "LIMITS__TOKENS_PER_MIN=1000000",
-        "MCP__ALLOWED_HOSTS=mcp.invalid",
+        "MCP__ALLOWED_HOSTS=mcp.invalid,127.0.0.1",
     )
+    (folder / ".env").write_text("".join(f"VIVAVOCE_{setting}\n" for setting in settings))
+    with served([sys.executable, "-m", "vivavoce"], folder) as url:
+        yield url.removeprefix("http://")
+
+
+@pytest.fixture(scope="session")
+def strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Give host and port of a scripted server whose sessions end after 3 s, and with one response a minute."""
+    folder = tmp_path_factory.mktemp("strict_server")
+    settings = ("ENGINES__DEFAULT=scripted", "SERVER__SESSION_LIFETIME_MIN=0.05", "LIMITS__REQUESTS_PER_MIN=1")
     (folder / ".env").write_text("".join(f"VIVAVOCE_{setting}\n" for setting in settings))
     with served([sys.executable, "-m", "vivavoce"], folder) as url:
         yield url.removeprefix("http://")

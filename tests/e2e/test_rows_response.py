@@ -6,7 +6,7 @@ import json
 import pytest
 
 from bench.checked_client import Json
-from tests.e2e.talking import SCRIPTED, scripted
+from tests.e2e.talking import scripted
 from tests.e2e.test_rows_session import FORMATS, FUNCTION, HONOURED_MCP, MCP, connected, listing_failed
 
 TEXT = {"output_modalities": ["text"]}
@@ -104,7 +104,7 @@ def test_hints_for_other_models_are_taken(open_server: str) -> None:
 def test_an_exact_text_is_said_out_of_band(open_server: str) -> None:
     async def conversation() -> None:
         async with connected(open_server) as client:
-            answer = await client.respond(conversation="none", input=[], vivavoce={"say": "The train leaves at nine."})
+            answer = await client.respond(conversation="none", vivavoce={"say": "The train leaves at nine."})
 
         assert answer.text == "The train leaves at nine."
         assert answer.audio
@@ -204,7 +204,7 @@ REFUSED: dict[str, tuple[Json, str, str]] = {
     "a tool of a server that cannot be reached": (
         {"tools": [MCP], "tool_choice": {"type": "mcp", "server_label": "docs", "name": "find"}},
         "bad_response_create",
-        "response.tool_choice",
+        "response.tool_choice.server_label",
     ),
 }
 

@@ -4,6 +4,7 @@ import asyncio
 import datetime
 import ipaddress
 import ssl
+import sys
 from pathlib import Path
 
 import httpx2
@@ -24,6 +25,7 @@ from tests.engines.mcp_servers import (
     scripted,
     write,
 )
+from tests.require import require
 from vivavoce.core.requests import McpServer
 from vivavoce.engines.base import McpFailure
 from vivavoce.engines.mcp.exchange import Exchange
@@ -108,11 +110,13 @@ def test_any_public_host_does_not_mean_a_name_that_leads_inside(found: list[str]
 
 
 def test_a_name_is_resolved_once_per_connection_and_dialled_as_it_was_checked() -> None:
+    require(sys.platform == "linux", "a second loopback address")
+
     async def conversation() -> tuple[str, list[str], int]:
         good = RawServer(scripted(lambda message: {"result": {"content": []}}))
         canary = RawServer(scripted(lambda message: {"result": {"content": []}}))
-        names = Names(**{"a.example": [["127.0.0.1"], ["127.0.0.2"]]})
-        async with good.listening(), canary.listening(good.port, "127.0.0.2"):
+        names = Names(**{"a.example": [["127.0.0.2"], ["127.0.0.1"]]})
+        async with good.listening(host="127.0.0.2"), canary.listening(good.port):
             async with connecting("a.example", resolve=names) as connector:
                 text = await connector.call_tool(at(good.port, host="a.example"), "any", "{}")
             return text, names.asked, canary.connections
@@ -133,6 +137,8 @@ def test_a_name_that_is_rebound_is_checked_again_for_the_next_connection() -> No
 
 
 def test_the_next_address_is_tried_where_one_does_not_answer() -> None:
+    require(sys.platform == "linux", "a second loopback address")
+
     async def conversation() -> str:
         names = Names(**{"a.example": [["127.0.0.3", "127.0.0.1"]]})
         server = RawServer(scripted(lambda message: {"result": {"content": [{"type": "text", "text": "here"}]}}))

@@ -174,6 +174,94 @@ def test_two_functions_are_called_where_two_are_asked_for() -> None:
     assert calls_of(answer) == [("get_weather", {"city": "Paris"}), ("set_timer", {"minutes": 5})]
 
 
+TIME = function("get_current_time", "Returns the current time")
+ZONE = function("get_time", "Get the local time for a timezone", "timezone", timezone=STRING)
+ROUTE = function("search_flights", "Search for flights", "origin destination", origin=STRING, destination=STRING)
+
+
+@pytest.mark.parametrize(
+    ("said", "calls"),
+    [
+        (
+            "what time is it and what is the weather in paris",
+            [("get_current_time", {}), ("get_weather", {"city": "Paris"})],
+        ),
+        (
+            "What's the weather in Rome? And what time is it?",
+            [("get_weather", {"city": "Rome"}), ("get_current_time", {})],
+        ),
+        (
+            "tell me both the time and the weather in rome",
+            [("get_current_time", {}), ("get_weather", {"city": "Rome"})],
+        ),
+        (
+            "check the weather in paris as well as the time",
+            [("get_weather", {"city": "Paris"}), ("get_current_time", {})],
+        ),
+        ("weather in Paris, time please", [("get_weather", {"city": "Paris"}), ("get_current_time", {})]),
+        (
+            "weather in paris and set a timer for five minutes and tell me the time",
+            [("get_weather", {"city": "Paris"}), ("set_timer", {"minutes": 5}), ("get_current_time", {})],
+        ),
+    ],
+)
+def test_one_answer_calls_all_functions_that_were_asked_for(said: str, calls: Calls) -> None:
+    assert calls_of(reply(user(said), tools=(*EVERY, TIME))) == calls
+
+
+@pytest.mark.parametrize(
+    ("said", "calls"),
+    [
+        ("weather in paris and in rome", [("get_weather", {"city": "Paris"}), ("get_weather", {"city": "Rome"})]),
+        ("weather in paris and london", [("get_weather", {"city": "Paris"}), ("get_weather", {"city": "London"})]),
+        (
+            "find flights from berlin to rome and to paris",
+            [
+                ("search_flights", {"origin": "Berlin", "destination": "Rome"}),
+                ("search_flights", {"origin": "Berlin", "destination": "Paris"}),
+            ],
+        ),
+        (
+            "set a timer for five minutes and set a timer for ten minutes",
+            [("set_timer", {"minutes": 5}), ("set_timer", {"minutes": 10})],
+        ),
+    ],
+)
+def test_a_function_is_called_again_for_something_else(said: str, calls: Calls) -> None:
+    assert calls_of(reply(user(said), tools=(WEATHER, TIMER, ROUTE))) == calls
+
+
+@pytest.mark.parametrize(
+    ("said", "name"),
+    [
+        ("play guns and roses", "play_music"),
+        ("weather in Paris, France", "get_weather"),
+        ("delete the file called notes and for good", "delete_file"),
+        ("send a message to bob saying come in and have tea in rome", "send_message"),
+        ("book a table at luigi's at 7:30 pm for four people and at the window", "book_table"),
+        ("add milk and eggs to the shopping list", "add_to_shopping_list"),
+        ("weather in paris and tell me a joke", "get_weather"),
+    ],
+)
+def test_words_after_and_that_ask_for_nothing_else_make_no_second_call(said: str, name: str) -> None:
+    assert [called for called, _ in calls_of(reply(user(said)))] == [name]
+
+
+def test_what_is_complete_is_called_and_the_rest_asked_for_with_the_result() -> None:
+    asked = user("what time is it and what is the weather in paris")
+    items: list[ContextItem] = [asked]
+
+    first = reply(*items, tools=(WEATHER, ZONE))
+    items += [ContextToolCall("c", "get_weather", '{"city":"Paris"}'), ContextToolOutput("c", "sunny")]
+    second = reply(*items, tools=(WEATHER, ZONE))
+    items += [ContextMessage("assistant", second.text), user("Rome")]
+    third = reply(*items, tools=(WEATHER, ZONE))
+
+    assert calls_of(first) == [("get_weather", {"city": "Paris"})]
+    assert second.text == "Sunny. For get time I need the timezone. What should it be?"
+    assert calls_of(third) == [("get_time", {"timezone": "Rome"})]
+
+
 # The choice of tools ------------------------------------------------------------------------------------------
 
 
@@ -194,6 +282,25 @@ def test_a_named_function_is_called_with_plain_values() -> None:
 
 def test_a_named_function_that_does_not_exist_is_not_called() -> None:
     assert reply(user("hello"), tools=(TIMER,), choice="function:other").calls == ()
+
+
+BOTH = "what time is it and what is the weather in paris"
+
+
+@pytest.mark.parametrize(
+    ("choice", "names"),
+    [
+        ("auto", ["get_current_time", "get_weather"]),
+        ("required", ["get_current_time", "get_weather"]),
+        ("none", []),
+        ("function:get_weather", ["get_weather"]),
+        ("function:set_timer", ["set_timer"]),
+    ],
+)
+def test_the_choice_decides_among_several_functions(choice: str, names: list[str]) -> None:
+    answer = reply(user(BOTH), tools=(WEATHER, TIME, TIMER), choice=choice)
+
+    assert [name for name, _ in calls_of(answer)] == names
 
 
 # What is missing ----------------------------------------------------------------------------------------------
@@ -359,3 +466,21 @@ def test_the_responder_names_the_functions_it_can_use() -> None:
     answer = reply(user("what can you do"), tools=(WEATHER, TIMER))
 
     assert answer.text.endswith("In this session I can also use get weather and set timer.")
+
+
+@pytest.mark.parametrize(
+    ("output", "spoken"),
+    [
+        ("The tool failed: no route to the host", "The tool failed, no route to the host."),
+        ("The user did not approve this call. Too dear.", "The user did not approve this call. Too dear."),
+        ('{"temperature_c": 21}', "The temperature is twenty one degrees celsius."),
+    ],
+)
+def test_what_an_mcp_server_returned_within_the_response_is_spoken(output: str, spoken: str) -> None:
+    items = (
+        user("weather in paris"),
+        ContextToolCall("mcp_1", "get_weather", "{}"),
+        ContextToolOutput("mcp_1", output),
+    )
+
+    assert reply(*items, tools=(WEATHER,)).text == spoken

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from vivavoce.core.requests import (
+    ContextImage,
     ContextItem,
     ContextMessage,
     ContextToolCall,
@@ -202,6 +203,26 @@ def test_the_reason_and_the_tokens_may_be_scripted() -> None:
     script = load_script('[[turns]]\nreason = "content_filter"\ninput_tokens = 3\noutput_tokens = 4')
 
     assert generate(script, GenerationRequest("", says("x")))[-1] == Finished(3, 4, "content_filter")
+
+
+def test_cached_tokens_are_reported_as_scripted() -> None:
+    script = load_script('turns = [{ say = "x", input_tokens = 100, output_tokens = 1, cached_tokens = 64 }]')
+
+    assert generate(script, GenerationRequest("", says("x")))[-1] == Finished(100, 1, "stop", 64)
+
+
+def shows(text: str, count: int) -> tuple[ContextItem, ...]:
+    """A message of the user's with so many pictures."""
+    return (ContextMessage("user", text, images=(ContextImage("data:image/png;base64,AA=="),) * count),)
+
+
+def test_pictures_are_seen() -> None:
+    script = load_script('turns = [{ say = "I see {pictures} of them." }]')
+
+    assert ScriptedGenerator(Script()).capabilities.sees_images
+    assert text_of(generate(script, GenerationRequest("", shows("what is this", 3)))) == "I see 3 of them."
+    assert text_of(generate(Script(), GenerationRequest("", shows("", 1)))) == "Pictures: 1."
+    assert text_of(generate(Script(), GenerationRequest("", shows("look", 2)))) == "You said: look Pictures: 2."
 
 
 def test_the_echo_calls_a_tool_whose_name_was_said() -> None:

@@ -22,6 +22,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from vivavoce.config.model import Server
+
 VALID_FOR: Final = datetime.timedelta(days=397)  # browsers take no longer one: CA/Browser Forum, section 6.3.2
 RENEW_BEFORE: Final = datetime.timedelta(days=30)
 BACKDATED_BY: Final = datetime.timedelta(days=1)  # for clients whose clocks are behind
@@ -73,6 +75,26 @@ def fingerprint(certificate: Path) -> str:
     except (OSError, ValueError) as error:
         raise TlsError(f"certificate {certificate} cannot be read: {error}") from error
     return digest.hex(":").upper()
+
+
+def tls_files(server: Server, folder: Path, now: datetime.datetime) -> TlsFiles | None:
+    """Return the certificate to serve with, None for plain HTTP; a self-signed one is made or renewed in `folder`.
+
+    Raises:
+        ValueError: only one of certificate and key is named, both ways are asked for, or the files cannot be used.
+    """
+    named = [path for path in (server.tls_certificate, server.tls_key) if path is not None]
+    if named and server.tls_self_signed:
+        raise ValueError("tls_self_signed makes a certificate; expected it without tls_certificate and tls_key")
+    if server.tls_self_signed:
+        return self_signed(folder, (server.host, *server.host_names), now)
+    if not named:
+        return None
+    if len(named) == 1:
+        raise ValueError("expected tls_certificate and tls_key together, got only one of them")
+    files = TlsFiles(*named)
+    server_context(files)  # raises what is wrong with them
+    return files
 
 
 # A certificate of our own --------------------------------------------------------------------------------------

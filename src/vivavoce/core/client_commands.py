@@ -112,7 +112,8 @@ def _create_response(state: SessionState, event: client.ResponseCreate, now: flo
     check_forced_server(state, plan.tools, plan.tool_choice)
     if given is not None:
         client_items.transcribe_input(state, context, now)
-    import_tools(state, plan.tools, now)
+    if params is not None and params.tools is not None:
+        import_tools(state, plan.tools, now)
     create_response(state, plan, now)
 
 

@@ -90,6 +90,7 @@ class Answer(_Part, frozen=True):
     reason: Literal["stop", "max_output_tokens", "content_filter"] = "stop"
     input_tokens: Count | None = None
     output_tokens: Count | None = None
+    cached_tokens: Count = 0  # of the input tokens
 
     @property
     def pieces(self) -> tuple[Piece, ...]:

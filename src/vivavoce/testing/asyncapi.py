@@ -36,7 +36,7 @@ MEANINGS: Final[dict[str, str]] = {
     "EngineStages.llm": "Generates answers.",
     "EngineStages.tts": "Speaks answers.",
     "EngineStages.noise": "The engine that reduces noise where the session asks for it; absent where there is none.",
-    "EngineStages.turn": "The engine that hears whether a turn is complete, with `semantic_vad`; absent where there is none.",
+    "EngineStages.turn": "Hears whether a turn is complete, with `semantic_vad`; absent where nothing does.",
     "SessionExtension.engine": "The engine that serves the session.",
     "SessionExtension.stages": "Which engine does each part of the work.",
     "SessionExtension.ignored": "Accepted fields, by their path in the session, that have no effect here.",

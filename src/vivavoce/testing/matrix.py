@@ -130,8 +130,10 @@ class ConnectionRecord:
                 return
 
     def _note_refused(self, root: str, field: str, sent: object) -> None:
-        """A field that is named is refused with all that was sent below it."""
-        fields = [path for path in paths_in(sent) if path == field or path.startswith((f"{field}.", f"{field} = "))]
+        """A field that is named is refused with all that was sent below it, and in the shapes of what is above."""
+        below = (f"{field}.", f"{field} = ", f"{field}[]")
+        above = tuple(f"{field[: dot.start()]} = " for dot in re.finditer(r"\.", field))
+        fields = [path for path in paths_in(sent) if path == field or path.startswith((*below, *above))]
         if root == "session":
             self._seen.note(self._session_kind, fields, self._label)
         elif root == "response":

@@ -6,7 +6,7 @@ Depth first, with the states on the way kept as copies and the visited ones as f
 """
 
 from collections.abc import Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -14,15 +14,16 @@ from vivavoce.core.session import LocalSession
 from vivavoce.core.vocabulary import DeadlineReason, Opened
 from vivavoce.protocol.ids import IdSource
 from vivavoce.testing.model_families import Family, policy_of, session_of, updates_of
+from vivavoce.testing.model_offers import offers
 from vivavoce.testing.model_rules import Broken, expect
 from vivavoce.testing.model_states import ModelIds, copy_of
-from vivavoce.testing.model_steps import ClientEvents, Step, offers, take
+from vivavoce.testing.model_steps import ClientEvents, Step, take
 from vivavoce.testing.model_world import World
 
 NO_LIMIT: Final = 1 << 62
 MAX_FINDINGS: Final = 5  # of one family; then its exploration ends
 MakeSession = Callable[[Family, IdSource], LocalSession]
-Trail = tuple[object, ...]  # the steps to a state, last first, as nested pairs
+Trail = tuple[()] | tuple[Step, Any]  # the steps to a state, last first: a step and the trail before it
 
 
 class Finding(msgspec.Struct, frozen=True):
@@ -118,10 +119,11 @@ class _Explorer:
             is_same = self._visit(taker, before, (step, trail), depth + 1)
             spare = taker if is_same else None
 
-    def _visit(self, world: World, before: bytes, trail: Trail, depth: int) -> bool:
+    def _visit(self, world: World, before: bytes, trail: tuple[Step, Trail], depth: int) -> bool:
         """Take the first step of a trail; return whether that has changed nothing."""
+        step = trail[0]
         try:
-            take(world, trail[0], self._updates)
+            take(world, step, self._updates)
             fingerprint = world.fingerprint()
             is_same = fingerprint == before
             expect(world.has_changed or is_same, "refusal", "what was refused, or came too late, changed the session")
@@ -177,8 +179,8 @@ def steps_of(trail: Trail) -> tuple[Step, ...]:
     """Return the steps of a trail, first to last."""
     steps: list[Step] = []
     while trail:
-        step, trail = trail  # type: ignore[misc, assignment]  # nested pairs
-        steps.append(step)  # type: ignore[arg-type]  # the first of each pair is a step
+        step, trail = trail
+        steps.append(step)
     return tuple(reversed(steps))
 
 

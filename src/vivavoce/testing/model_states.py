@@ -155,9 +155,11 @@ def _copy_dict(value: Any, memo: Memo) -> Any:
 
 
 def _copy_list(value: Any, memo: Memo) -> Any:
-    return [
-        element if type(element) in _ATOMS else _COPIERS[type(element)](element, memo) for element in value
-    ] if value else []
+    return (
+        [element if type(element) in _ATOMS else _COPIERS[type(element)](element, memo) for element in value]
+        if value
+        else []
+    )
 
 
 def _copy_deque(value: Any, memo: Memo) -> Any:

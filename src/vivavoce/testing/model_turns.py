@@ -71,7 +71,8 @@ class TurnRules:
             self.invited = False
         elif isinstance(event, wire.SessionUpdated) and not _invites(self.detection):
             self.invited = False
-        self.ended = (item_id, kind is wire.InputAudioBufferTimeoutTriggered) if _ends_speech(kind, item_id) else None
+        is_end = item_id is not None and kind in _ENDS_OF_SPEECH
+        self.ended = (item_id or "", kind is wire.InputAudioBufferTimeoutTriggered) if is_end else None
 
     def _check_start(self, event: wire.ServerEvent) -> None:
         is_start = isinstance(event, wire.SessionCreated)
@@ -116,10 +117,6 @@ class TurnRules:
 
 def _invites(detection: TurnDetection | None) -> bool:
     return detection is not None and detection.create_response
-
-
-def _ends_speech(kind: type, item_id: str | None) -> bool:
-    return kind in _ENDS_OF_SPEECH and item_id is not None
 
 
 def _transcribed(event: wire.ServerEvent, flags: int) -> int:

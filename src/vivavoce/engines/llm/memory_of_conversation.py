@@ -52,6 +52,12 @@ class Memory:
         return self.user_texts[-1] if self.user_texts else ""
 
     @property
+    def pictures(self) -> int:
+        """How many pictures came with the user's last message."""
+        last = next((item for item in reversed(self._messages) if item.role == "user"), None)
+        return len(last.images) if last is not None else 0
+
+    @property
     def earlier_user_texts(self) -> list[str]:
         """What the user said before the message that is to be answered, without empty messages."""
         return [text for text in self.user_texts[:-1] if text.strip()]

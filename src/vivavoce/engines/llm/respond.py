@@ -11,13 +11,14 @@ import msgspec
 
 from vivavoce.core.requests import ContextMessage, GenerationRequest
 from vivavoce.engines.base import ToolCall
+from vivavoce.engines.llm import pictures
 from vivavoce.engines.llm.finishing import finished
 from vivavoce.engines.llm.memory_of_conversation import Memory
 from vivavoce.engines.llm.persona import Persona, persona_of
 from vivavoce.engines.llm.skills import control, order, social, yesno
 from vivavoce.engines.llm.speakable import speakable
 from vivavoce.engines.llm.tool_results import results_text
-from vivavoce.engines.llm.toolcalls import decide
+from vivavoce.engines.llm.toolcalls import decide, unfinished
 from vivavoce.engines.llm.turn import Turn, turn_of
 
 MAX_REPLAYS: Final = 3  # how many interrupted continuations are followed back
@@ -42,7 +43,7 @@ def respond(request: GenerationRequest, now: datetime, replays: int = 0) -> Repl
     voiced = _voiced(said, request.is_spoken)
     if said != persona.opening:
         voiced = _voiced(finished(voiced, persona, is_first=not memory.answers), request.is_spoken)
-    return Reply(text=voiced)
+    return Reply(text=pictures.noted(voiced, memory))
 
 
 def _instructions(request: GenerationRequest) -> str:
@@ -59,12 +60,17 @@ def _voiced(text: str, is_spoken: bool) -> str:
 def _answer(request: GenerationRequest, turn: Turn, replays: int) -> str | tuple[ToolCall, ...]:
     outputs = turn.memory.tool_outputs
     if outputs:
-        return results_text(outputs, request.items)
+        said = results_text(outputs, request.items)
+        return f"{said} {rest}" if (rest := unfinished(request, turn)) is not None else said
     if not turn.memory.is_waiting_for_answer:
         return _opening(turn)
     turn = yesno.as_if_asked(turn)
     if (decision := decide(request, turn)) is not None:
         return decision
+    seen = pictures.beside(turn) if turn.memory.pictures else turn
+    if seen is None:
+        return pictures.ASK
+    turn = seen
     if (rest := _rest_of_cut_answer(request, turn, replays)) is not None:
         return rest
     return next(text for skill in order.SKILLS if (text := skill(turn)) is not None)

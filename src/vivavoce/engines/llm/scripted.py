@@ -36,7 +36,7 @@ _PLAIN_VALUES: dict[str, object] = {
     "object": {},
     "null": None,
 }
-_PLACEHOLDER = re.compile(r"\{(heard|output)\}")
+_PLACEHOLDER = re.compile(r"\{(heard|output|pictures)\}")
 
 
 class ScriptedGenerator:
@@ -50,7 +50,8 @@ class ScriptedGenerator:
 
     @property
     def capabilities(self) -> Capabilities:
-        return Capabilities(name=_NAME, is_streaming=True, note="Answers by its script; made for tests.")
+        note = "Answers by its script; made for tests."
+        return Capabilities(name=_NAME, is_streaming=True, sees_images=True, note=note)
 
     async def start(self) -> None:
         """Nothing to load."""
@@ -121,10 +122,14 @@ def _delay_ms(answer: Answer, piece: Piece) -> int:
 
 
 def _filled(text: str, items: tuple[ContextItem, ...]) -> str:
-    """The text with `{heard}` and `{output}` replaced by the user's last message and the last function output."""
-    heard = next((i.text for i in reversed(items) if isinstance(i, ContextMessage) and i.role == "user"), "")
+    """The text with what its places stand for: the user's last message, its pictures, the last function output."""
+    asked = next((i for i in reversed(items) if isinstance(i, ContextMessage) and i.role == "user"), None)
     output = next((i.output for i in reversed(items) if isinstance(i, ContextToolOutput)), None)
-    values = {"heard": heard, "output": output or ""}
+    values = {
+        "heard": asked.text if asked is not None else "",
+        "pictures": str(len(asked.images)) if asked is not None else "0",
+        "output": output or "",
+    }
     return _PLACEHOLDER.sub(lambda found: values[found[1]], text)
 
 
@@ -139,6 +144,7 @@ def _finished(answer: Answer, request: GenerationRequest, written: int) -> Finis
         input_tokens=input_tokens(request) if answer.input_tokens is None else answer.input_tokens,
         output_tokens=written if answer.output_tokens is None else answer.output_tokens,
         reason=answer.reason,
+        cached_tokens=answer.cached_tokens,
     )
 
 
@@ -151,9 +157,11 @@ def _echo(request: GenerationRequest, last_text: str, round_number: int) -> Answ
     tool = _echo_tool(request, last_text)
     if tool is not None:
         return Answer(calls=(Call(tool.name, _echo_arguments(tool, last_text)),))
-    if not last_text:
-        return Answer(say="Hello.")
-    return Answer(say=("You said: ", "{heard}"))
+    said = ("You said: ", "{heard}") if last_text else ()
+    asked = next((i for i in reversed(request.items) if isinstance(i, ContextMessage) and i.role == "user"), None)
+    if asked is not None and asked.images:
+        return Answer(say=(*said, " Pictures: {pictures}." if said else "Pictures: {pictures}."))
+    return Answer(say=said or "Hello.")
 
 
 def _echo_tool(request: GenerationRequest, last_text: str) -> FunctionSpec | None:

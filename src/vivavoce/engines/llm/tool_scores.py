@@ -91,6 +91,11 @@ def _named(tool: FunctionSpec, words: tuple[str, ...], said: frozenset[str]) -> 
     return name + verbs + is_named + _described(len(described))
 
 
+def changes_something(name: str) -> bool:
+    """Whether the name of a function begins with a verb that changes something in the world."""
+    return stem(next(iter(name_words(name)), "")) in _GRAVE | _CHANGING
+
+
 def _lacks_its_verb(name: str, words: tuple[str, ...], said: frozenset[str]) -> bool:
     verb = next(iter(name_words(name)), "")
     if canonical(verb) in said:

@@ -6,27 +6,18 @@ import msgspec
 
 from vivavoce.core.requests import ContextMessage, ContextToolCall, FunctionSpec, GenerationRequest
 from vivavoce.engines.base import ToolCall
-from vivavoce.engines.llm.arguments import NOTHING, Value, answered, fill, invented, parameters_of
+from vivavoce.engines.llm.arguments import NOTHING, Value, answered, invented, parameters_of
 from vivavoce.engines.llm.schemas import Property, name_words
 from vivavoce.engines.llm.speakable import speakable
-from vivavoce.engines.llm.tool_scores import THRESHOLD, best_tool
+from vivavoce.engines.llm.tool_scores import best_tool
 from vivavoce.engines.llm.turn import Turn
-from vivavoce.engines.llm.understand import words_of
+from vivavoce.engines.llm.wishes import Wish, filled, needed, question, said_values, wished
 
-MAX_CALLS: Final = 4  # in one answer
 _MAX_QUESTIONS: Final = 8  # how far back a dialogue about one call is followed
 _GIVEN_UP: Final = ("never mind", "nevermind", "forget it", "cancel", "stop", "forget about it", "cancel that")
 _FOLLOW_UPS: Final = ("what about", "how about", "and what about", "and how about", "and in", "and for", "and")
 
 Decision = tuple[ToolCall, ...] | str | None
-
-
-class _Wish(msgspec.Struct, frozen=True):
-    """A function that was asked for, in whose words, and what later answers gave for its parameters."""
-
-    tool: FunctionSpec
-    text: str
-    given: dict[str, str] = {}
 
 
 def decide(request: GenerationRequest, turn: Turn) -> Decision:
@@ -38,8 +29,8 @@ def decide(request: GenerationRequest, turn: Turn) -> Decision:
         return None
     demanded = _demanded(request)
     if demanded is not None:
-        return (_forced_call(_Wish(demanded, turn.text), turn),)
-    wishes = _continued(request, turn) or _wished(request, turn)
+        return (_forced_call(Wish(demanded, turn.text), turn),)
+    wishes = _continued(request, turn) or wished(request, turn)
     if wishes:
         must_call = request.tool_choice == "required"
         return tuple(_forced_call(wish, turn) for wish in wishes) if must_call else _calls_or_question(wishes, turn)
@@ -48,7 +39,7 @@ def decide(request: GenerationRequest, turn: Turn) -> Decision:
         return (again,)
     if request.tool_choice == "required":
         likeliest = best_tool(request.tools, turn.words)[0] or request.tools[0]
-        return (_forced_call(_Wish(likeliest, turn.text), turn),)
+        return (_forced_call(Wish(likeliest, turn.text), turn),)
     return None
 
 
@@ -59,11 +50,11 @@ def _demanded(request: GenerationRequest) -> FunctionSpec | None:
     return next((tool for tool in request.tools if tool.name == name), None) if is_named else None
 
 
-def _forced_call(wish: _Wish, turn: Turn) -> ToolCall:
+def _forced_call(wish: Wish, turn: Turn) -> ToolCall:
     """A call whatever was said: missing arguments get plain values."""
-    filled = fill(wish.tool, wish.text, turn.now, wish.given)
-    values = dict(filled.values)
-    for parameter in filled.missing:
+    found = filled(wish, turn)
+    values = dict(found.values)
+    for parameter in found.missing:
         values[parameter.name] = invented(parameter, wish.text, wish.tool.parameters)
     return _call(wish.tool, values)
 
@@ -75,52 +66,32 @@ def _call(tool: FunctionSpec, values: dict[str, Value]) -> ToolCall:
 # What is asked for --------------------------------------------------------------------------------------------
 
 
-def _wished(request: GenerationRequest, turn: Turn) -> list[_Wish]:
-    """The functions that the utterance asks for: one, or several where "and" joins clauses that name different ones."""
-    if turn.has("do not", "never", "without calling") and not turn.is_question and not turn.has("do not forget"):
-        return []
-    wishes: dict[str, _Wish] = {}
-    for clause in _clauses(turn):
-        tool, points = best_tool(request.tools, words_of(clause))
-        if tool is not None and points >= THRESHOLD:
-            wishes.setdefault(tool.name, _Wish(tool, clause))
-    if len(wishes) > 1:
-        return list(wishes.values())[:MAX_CALLS]
-    tool, points = best_tool(request.tools, turn.words)
-    return [_Wish(tool, turn.text)] if tool is not None and points >= THRESHOLD else []
-
-
-def _clauses(turn: Turn) -> list[str]:
-    text = turn.text
-    for joint in (" and then ", " then ", " and also ", " also ", " And ", "; ", ". ", "? "):
-        text = text.replace(joint, " and ")
-    return [clause for clause in text.split(" and ")[:20] if clause.strip()]
-
-
-def _calls_or_question(wishes: list[_Wish], turn: Turn) -> Decision:
+def _calls_or_question(wishes: list[Wish], turn: Turn) -> Decision:
+    """The calls that are complete; without any, the question for what is missing first."""
     calls: list[ToolCall] = []
     for wish in wishes:
-        filled = fill(wish.tool, wish.text, turn.now, wish.given)
-        if filled.missing:
-            return question(wish.tool, filled.missing[0])
-        calls.append(_call(wish.tool, filled.values))
-    return tuple(calls)
+        found = filled(wish, turn)
+        if not found.missing:
+            calls.append(_call(wish.tool, found.values))
+    return tuple(calls) or question(wishes[0].tool, filled(wishes[0], turn).missing[0])
 
 
-def question(tool: FunctionSpec, parameter: Property) -> str:
-    """Asks for a required parameter."""
-    asked = "Yes or no?" if parameter.kind == "boolean" else "What should it be?"
-    return f"{_need(tool, parameter)}. {asked}"
-
-
-def _need(tool: FunctionSpec, parameter: Property) -> str:
-    return f"For {' '.join(name_words(tool.name))} I need the {' '.join(parameter.words) or 'value'}"
+def unfinished(request: GenerationRequest, turn: Turn) -> str | None:
+    """The question for the function that was asked for beside those that were called and lacks an argument."""
+    if request.tool_choice == "none" or not request.tools:
+        return None
+    wishes = wished(request, turn)
+    for wish in wishes if len(wishes) > 1 else []:
+        found = filled(wish, turn)
+        if found.missing:
+            return question(wish.tool, found.missing[0])
+    return None
 
 
 # Answers to our questions -------------------------------------------------------------------------------------
 
 
-def _continued(request: GenerationRequest, turn: Turn) -> list[_Wish]:
+def _continued(request: GenerationRequest, turn: Turn) -> list[Wish]:
     """The wish that our last question was about, with the answers given so far; none if we asked nothing.
 
     The dialogue is walked back to the utterance that asked for the function.
@@ -138,7 +109,7 @@ def _continued(request: GenerationRequest, turn: Turn) -> list[_Wish]:
         place -= 2
     if tool is None or _changes_subject(turn, tool, given):
         return []
-    return [_Wish(tool, messages[place].text, given)]
+    return [Wish(tool, messages[place].text, given)]
 
 
 def _asked(tools: tuple[FunctionSpec, ...], message: ContextMessage) -> tuple[FunctionSpec, Property] | None:
@@ -150,7 +121,7 @@ def _asked(tools: tuple[FunctionSpec, ...], message: ContextMessage) -> tuple[Fu
         if speakable(" ".join(name_words(tool.name))).lower() not in heard:
             continue
         for parameter in parameters_of(tool):
-            need = speakable(_need(tool, parameter)).lower()
+            need = speakable(needed(tool, parameter)).lower()
             if f"{need}." in heard or f"{need}," in heard or (message.is_cut and heard.rstrip(".,") == need):
                 return tool, parameter
     return None
@@ -186,15 +157,8 @@ def _again(request: GenerationRequest, turn: Turn) -> ToolCall | None:
         for start in sorted(_FOLLOW_UPS, key=len, reverse=True)
         if turn.starts(start)
     )
-    changed = _said_values(tool, rest.strip(), turn)
+    changed = said_values(tool, rest.strip(), turn)
     return _call(tool, {**_arguments(recent[-1]), **changed}) if changed else None
-
-
-def _said_values(tool: FunctionSpec, text: str, turn: Turn) -> dict[str, Value]:
-    """The arguments that the words themselves give, without defaults."""
-    filled = fill(tool, text, turn.now).values
-    unsaid = fill(tool, "", turn.now).values
-    return {name: value for name, value in filled.items() if name not in unsaid or unsaid[name] != value}
 
 
 def _arguments(call: ContextToolCall) -> dict[str, Value]:

@@ -24,7 +24,7 @@ class Exchange:
         self._received_bytes = 0
         self._end: Callable[[], None] = lambda: None
 
-    def begin(self, end: Callable[[], None]) -> None:
+    def begin(self, end: Callable[[], None] = lambda: None) -> None:
         """Forget the operation before; `end` makes the new one return."""
         self.failure = None
         self._received_bytes = 0

@@ -71,8 +71,8 @@ class Link:
         self.is_fresh = True
         self.idle_since_s = 0.0
         self._url = server.url
-        self._network = PinnedNetwork(allowed_hosts, resolve, self.exchange)
-        self._transport = GuardedTransport(server, allowed_hosts, self._network, tls)
+        network = PinnedNetwork(allowed_hosts, resolve, self.exchange)
+        self._transport = GuardedTransport(server, allowed_hosts, network, tls)
         self._greeting: Greeting | None = None
         self._ids = itertools.count(1)
 
@@ -98,10 +98,6 @@ class Link:
                     raise
         return await self._run_over_sse(work)
 
-    def cut(self) -> None:
-        """End everything that waits on the network."""
-        self._network.cut()
-
     async def close(self) -> None:
         """Close the connections; does not wait for the network."""
         await self._transport.shut()
@@ -113,9 +109,8 @@ class Link:
             if isinstance(self._greeting, mcp_types.InitializeResult):
                 headers[VERSION_HEADER] = str(self._greeting.protocol_version)
             with anyio.move_on_after(GOODBYE_S), contextlib.suppress(httpx2.HTTPError):
-                self.exchange.begin(self._network.cut)
+                self.exchange.begin()
                 await self._client().delete(self._url, headers=headers)
-        self.cut()
         await self.close()
 
     def _is_unknown_transport(self) -> bool:

@@ -6,10 +6,9 @@ TLS still asks for, and checks, the name: httpcore2 passes it to `start_tls`.
 
 import contextlib
 import ssl
-from collections.abc import Collection, Generator, Iterable
+from collections.abc import Collection, Iterable
 from typing import Any, Final
 
-import anyio
 import httpcore2
 
 from vivavoce.engines.mcp.addresses import AddressRefusedError, Resolve, permitted_addresses
@@ -21,21 +20,13 @@ SocketOption = tuple[int, int, int] | tuple[int, int, bytes | bytearray] | tuple
 
 
 class PinnedNetwork(httpcore2.AsyncNetworkBackend):
-    """Connects to permitted addresses only, counts what comes, and can be cut off at once."""
+    """Connects to permitted addresses only, and counts what comes."""
 
     def __init__(self, allowed_hosts: Collection[str], resolve: Resolve, exchange: Exchange) -> None:
         self._allowed_hosts = allowed_hosts
         self._resolve = resolve
         self.exchange = exchange
         self._dialler = httpcore2.AnyIOBackend()
-        self._is_cut = False
-        self._waiting: set[anyio.CancelScope] = set()
-
-    def cut(self) -> None:
-        """End what waits on the network, shielded or not; what comes after fails."""
-        self._is_cut = True
-        for scope in self._waiting:
-            scope.cancel()
 
     async def connect_tcp(
         self,
@@ -50,8 +41,7 @@ class PinnedNetwork(httpcore2.AsyncNetworkBackend):
         Raises httpcore2.ConnectError; the reason for the client stands in the exchange.
         """
         try:
-            with self.waiting():
-                addresses = await permitted_addresses(host, port, self._allowed_hosts, self._resolve)
+            addresses = await permitted_addresses(host, port, self._allowed_hosts, self._resolve)
         except AddressRefusedError as error:
             self.exchange.give_up(refused(str(error)))
             raise httpcore2.ConnectError("refused") from error
@@ -63,24 +53,9 @@ class PinnedNetwork(httpcore2.AsyncNetworkBackend):
     async def _first_that_answers(self, addresses: Iterable[str], port: int) -> httpcore2.AsyncNetworkStream:
         for address in addresses:
             with contextlib.suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
-                with self.waiting():
-                    return CountedStream(await self._dialler.connect_tcp(address, port, timeout=CONNECT_S), self)
+                return CountedStream(await self._dialler.connect_tcp(address, port, timeout=CONNECT_S), self)
         self.exchange.give_up(unreachable("it does not accept connections"))
         raise httpcore2.ConnectError("no address answers")
-
-    @contextlib.contextmanager
-    def waiting(self) -> Generator[None]:
-        """Wait for the network inside; raises httpcore2.ReadError when it is cut."""
-        with anyio.CancelScope() as scope:
-            self._waiting.add(scope)
-            if self._is_cut:
-                scope.cancel()
-            try:
-                yield
-            finally:
-                self._waiting.discard(scope)
-        if scope.cancelled_caught:
-            raise httpcore2.ReadError("the connection was given up")
 
     def count(self, received_bytes: int) -> None:
         """Raise httpcore2.ReadError if more has come than one operation may bring."""
@@ -89,21 +64,19 @@ class PinnedNetwork(httpcore2.AsyncNetworkBackend):
 
 
 class CountedStream(httpcore2.AsyncNetworkStream):
-    """A connection whose received bytes count and whose waiting can be cut."""
+    """A connection whose received bytes count."""
 
     def __init__(self, stream: httpcore2.AsyncNetworkStream, network: PinnedNetwork) -> None:
         self._stream = stream
         self._network = network
 
     async def read(self, max_bytes: int, timeout: float | None = None) -> bytes:  # noqa: ASYNC109  # httpcore2's signature
-        with self._network.waiting():
-            received = await self._stream.read(max_bytes, timeout)
+        received = await self._stream.read(max_bytes, timeout)
         self._network.count(len(received))
         return received
 
     async def write(self, buffer: bytes, timeout: float | None = None) -> None:  # noqa: ASYNC109  # httpcore2's signature
-        with self._network.waiting():
-            await self._stream.write(buffer, timeout)
+        await self._stream.write(buffer, timeout)
 
     async def aclose(self) -> None:
         await self._stream.aclose()
@@ -115,8 +88,7 @@ class CountedStream(httpcore2.AsyncNetworkStream):
         timeout: float | None = None,  # noqa: ASYNC109  # httpcore2's signature
     ) -> httpcore2.AsyncNetworkStream:
         try:
-            with self._network.waiting():
-                stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
+            stream = await self._stream.start_tls(ssl_context, server_hostname, timeout)
         except httpcore2.ConnectError:
             self._network.exchange.give_up(unreachable("its certificate was not accepted, or TLS failed"))
             raise

@@ -88,8 +88,8 @@ class Operations:
     async def _run_on(self, link: Link, server: McpServer, work: Work[T]) -> _Outcome[T]:
         """Run an operation on a link, and keep the link for the next one if it succeeded.
 
-        The operation has a task of its own, so that its connections are cut the moment this one is cancelled: the
-        package shields its farewell from being cancelled, and a slow server could hold it.
+        The operation has a task of its own, so that one scope cancels it and all that the package has started at
+        once. Cancelled alone, the package tries for 5 s to tell the server, shielded, and a slow server can hold it.
         """
         outcome: _Outcome[T] = _Outcome()
         is_over = anyio.Event()
@@ -101,7 +101,6 @@ class Operations:
                     await is_over.wait()
                 finally:
                     if not outcome.values:
-                        link.cut()
                         group.cancel_scope.cancel()
         finally:
             if outcome.values:

@@ -12,6 +12,7 @@ from vivavoce.audio import pcm as pcm_audio
 from vivavoce.audio.pcm import FloatAudio
 from vivavoce.audio.resample import HALF_PERIODS, StreamResampler
 from vivavoce.engines.noise.rnnoise_program import FRAME_SAMPLES, Denoiser
+from vivavoce.engines.noise.tilt import Tilt
 
 RNNOISE_RATE_HZ: Final = 48_000
 
@@ -31,6 +32,7 @@ class FrameDenoiser:
 
     def __init__(self, denoiser: Denoiser, rate_hz: int) -> None:
         self._denoiser = denoiser
+        self._tilt = Tilt()
         self._up = StreamResampler(rate_hz, RNNOISE_RATE_HZ)
         self._down = StreamResampler(RNNOISE_RATE_HZ, rate_hz)
         # What each filter withholds is given as silence once, so that every frame in is a frame out.
@@ -45,7 +47,8 @@ class FrameDenoiser:
         """
         raised = np.concatenate((self._raised, _samples(self._up.process(frame))))
         self._raised = raised[FRAME_SAMPLES:]
-        clean, probability = self._denoiser.process(raised[:FRAME_SAMPLES])
+        tilted, probability = self._denoiser.process(self._tilt.lower(raised[:FRAME_SAMPLES]))
+        clean = self._tilt.raise_again(tilted)
         lowered = np.concatenate((self._lowered, _samples(self._down.process(pcm_audio.quantize(clean)))))
         size = len(frame) // pcm_audio.SAMPLE_BYTES
         self._lowered = lowered[size:]

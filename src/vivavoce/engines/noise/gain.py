@@ -16,6 +16,8 @@ CEILING: Final = 0.89 * FULL_SCALE  # -1 dBFS
 VOICE: Final = 0.8  # probability above which a frame counts as speech
 SPEECH_SHARE: Final = 0.03  # of a new frame in the level: a mean over about 0.3 s of speech
 AUDIBLE_POWER: Final = 10.0**2  # quieter frames are no speech, whatever they sound like: -70 dBFS
+FLOOR_RISE: Final = 10 ** (0.03 / 10)  # per frame: the quietest recent frame counts 3 dB higher each second
+STANDS_OUT: Final = 10.0  # speech has ten times the power of the floor; distant voices as steady as noise have less
 
 
 class AutomaticGain:
@@ -25,6 +27,7 @@ class AutomaticGain:
         """`strength` in [0, 1] scales how much of the way to the target level is gone."""
         self._strength = strength
         self._speech_power = 0.0  # 0: none heard yet
+        self._floor_power = math.inf  # of the quietest frames
         self._gain_db = 0.0
         self._applied = 1.0  # at the end of the last frame
 
@@ -37,7 +40,8 @@ class AutomaticGain:
             coming_peak: of the audio that follows, so that the gain has fallen when it arrives.
         """
         power = float(np.dot(frame, frame)) / frame.size
-        if probability >= VOICE and power > AUDIBLE_POWER:
+        self._floor_power = min(power, self._floor_power * FLOOR_RISE) + 1.0  # digital silence is no floor
+        if probability >= VOICE and power > max(AUDIBLE_POWER, STANDS_OUT * self._floor_power):
             self._follow(power)
         gain = 10.0 ** (self._gain_db * self._strength / 20)
         peak = max(coming_peak, float(np.max(np.abs(frame))))

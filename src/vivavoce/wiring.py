@@ -67,21 +67,23 @@ class Pipelines:
         return {engine.capabilities.name: self._default in self._up for engine in engines_of(self.sets[self._default])}
 
     async def start_default(self) -> None:
-        """Start the default pipeline; returns when each of its engines has answered.
+        """Start the default pipeline and what is shared; returns when each of the pipeline's engines has answered.
+
+        A shared engine that cannot start is logged, and sessions that want it get its error.
 
         Raises:
             EngineError: one of them cannot.
         """
         await start_engines(engines_of(self.sets[self._default]))
-        self._up.add(self._default)
-
-    async def start_others(self) -> None:
-        """Start what is shared and the other pipelines; what cannot start is logged, and its sessions get its error."""
         for engine in self._shared.all:
             try:
                 await engine.start()
             except EngineError as error:
                 _log.warning("engine cannot start", extra={"engine": engine.capabilities.name, "reason": str(error)})
+        self._up.add(self._default)
+
+    async def start_others(self) -> None:
+        """Start the other pipelines; one that cannot start is logged, and its sessions get its error."""
         for name, engines in self.sets.items():
             if name in self._up:
                 continue

@@ -286,6 +286,12 @@ def test_a_tool_that_needs_approval_is_asked_for_and_made_when_it_is_given() -> 
     assert driver.asked(CallMcpTool)[-1].arguments == '{"q":1}'
     assert approved[3]["item"]["approval_request_id"] == request["id"]
     assert len(driver.asked(Generate)) == 1
+    call_id = driver.asked(CallMcpTool)[-1].item_id
+    driver.post(McpCallReturned(call_id, "found"))
+    assert driver.asked(Generate)[-1].request.items == (
+        ContextToolCall(call_id, "search", '{"q":1}'),
+        ContextToolOutput(call_id, "found"),
+    )
 
 
 def approve(driver: SessionDriver, request_id: str, approve: bool, **answer: Any) -> list[Json]:

@@ -93,9 +93,9 @@ def test_words_that_come_late_shorten_the_wait() -> None:
     driver.hear(*[0.0] * 20)
     item_id = driver.events[2]["item_id"]
 
-    driver.post(TranscriptRevised(item_id, "", "i want to go to the station now please"))
+    events = driver.post(TranscriptRevised(item_id, "", "i want to go to the station now please"))
 
-    assert silence_until_stop(driver) <= 6
+    assert "input_audio_buffer.speech_stopped" in driver.types(events)
 
 
 def test_the_turn_scorer_is_asked_once_for_each_silence_and_its_answer_counts() -> None:

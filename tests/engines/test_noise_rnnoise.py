@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +43,14 @@ def reducer() -> RnnoiseReducer:
     engine = RnnoiseReducer(program_path())
     asyncio.run(engine.start())
     return engine
+
+
+@pytest.fixture(autouse=True, scope="module")
+def closed_at_the_end() -> Iterator[None]:
+    yield
+    if reducer.cache_info().currsize:
+        asyncio.run(reducer().close())
+        reducer.cache_clear()
 
 
 @functools.cache
@@ -160,9 +168,12 @@ def test_sample_n_out_is_sample_n_in(kind: Kind, rate_hz: int) -> None:
 
 
 def lag_samples(later: Sound, earlier: Sound) -> int:
-    """Return by how many samples one sound follows the other."""
+    """Return by how many samples one sound follows the other.
+
+    The slopes are compared: RNNoise's filter against rumble moves the phase of a voice's lowest tones, not its time.
+    """
     size = earlier.size
-    spectra = np.fft.rfft(later, 2 * size) * np.conj(np.fft.rfft(earlier, 2 * size))
+    spectra = np.fft.rfft(np.diff(later), 2 * size) * np.conj(np.fft.rfft(np.diff(earlier), 2 * size))
     place = int(np.argmax(np.fft.irfft(spectra)))
     return place if place < size else place - 2 * size
 

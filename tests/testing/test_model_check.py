@@ -125,7 +125,6 @@ def test_a_copy_goes_its_own_way(name: str) -> None:
 
 
 # The wire -----------------------------------------------------------------------------------------------------
-# Not of approvals: the order checker takes the response that makes an approved call for one that nobody asked for.
 
 
 class RecordedSession(LocalSession):
@@ -164,7 +163,7 @@ def make_recorded(family: Family, ids: IdSource) -> LocalSession:
     return session
 
 
-@pytest.mark.parametrize("name", [name for name in NAMES if not name.startswith("approvals")])
+@pytest.mark.parametrize("name", NAMES)
 def test_the_order_checker_finds_nothing_on_ways_through_the_model_either(name: str) -> None:
     family, choose = family_named(name), random.Random(2)
     for _ in range(WALKS):

@@ -27,8 +27,8 @@ _MCP_ITEMS: Final = frozenset({McpCall, McpApprovalRequest})
 def context_items(entries: Iterable[Entry]) -> tuple[ContextItem, ...]:
     """Return the items as a generator reads them: each call with an output, each output with a call.
 
-    Open calls get a placeholder; the output of a call that was deleted is left out. An MCP call that was asked for
-    stands where its request does, until it has been made.
+    Open calls get a placeholder; the output of a call that was deleted is left out. A request to call an
+    MCP tool stands for its call until the client has approved it; then the call stands for itself.
     """
     entries = tuple(entries)
     items = [item for entry in entries if (item := _context_item(entry)) is not None]
@@ -90,14 +90,14 @@ def _context_item(entry: Entry) -> ContextItem | None:
 def _with_mcp(entries: tuple[Entry, ...]) -> list[ContextItem]:
     """Return the items of a context in which the server has called tools itself, or has asked to."""
     found = [entry.item for entry in entries]
-    made = {item.approval_request_id for item in found if isinstance(item, McpCall)}
     answers = {item.approval_request_id: item for item in found if isinstance(item, McpApprovalResponse)}
+    approved = {request_id for request_id, answer in answers.items() if answer.approve}
     items: list[ContextItem] = []
     for entry in entries:
         match entry.item:
             case McpCall() as call:
                 items += [ContextToolCall(call.id, call.name, call.arguments), _mcp_output(call)]
-            case McpApprovalRequest() as asked if asked.id not in made:
+            case McpApprovalRequest() as asked if asked.id not in approved:
                 output = ContextToolOutput(asked.id, _refusal(answers.get(asked.id)))
                 items += [ContextToolCall(asked.id, asked.name, asked.arguments), output]
             case _:
@@ -113,8 +113,8 @@ def _mcp_output(call: McpCall) -> ContextToolOutput:
 
 
 def _refusal(answer: McpApprovalResponse | None) -> str | None:
-    """Return what stands for a refused call; None while the client has not refused it."""
-    if answer is None or answer.approve:
+    """Return what stands for a refused call; None while the client has not answered."""
+    if answer is None:
         return None
     return f"The user did not approve this call. {answer.reason or ''}".rstrip()
 

@@ -3,10 +3,10 @@
 import msgspec
 
 from vivavoce.core.completeness import completeness
-from vivavoce.core.endpointing import Eagerness, Pauses, needed_silence_ms
+from vivavoce.core.endpointing import Eagerness, needed_silence_ms
 from vivavoce.core.limits import SAMPLES_PER_MS
-from vivavoce.core.state import SessionState
-from vivavoce.core.turn import TurnSettings
+from vivavoce.core.state import SessionState, SpeechEnded
+from vivavoce.core.turn import Turn, TurnSettings
 from vivavoce.core.vocabulary import TurnScored
 from vivavoce.protocol.session import SemanticVad, ServerVad
 
@@ -69,6 +69,25 @@ def take_turn_score(state: SessionState, scored: TurnScored) -> None:
     utterance = state.listening.utterance
     if utterance is not None and utterance.item_id == scored.item_id and utterance.asked_sample == scored.end_sample:
         utterance.sound = scored.probability
+        end_turn_if_due(state)
+
+
+def end_turn_if_due(state: SessionState) -> None:
+    """End the turn if the silence so far is enough; asked whenever the audio, the words or the sound say more."""
+    listening, detection = state.listening, detection_of(state)
+    if detection is None or listening.turn.state is not Turn.TRAILING:
+        return
+    stopped = listening.turn.advance(listening.buffer.end_sample, turn_settings(state, detection))
+    if stopped is not None:
+        state.facts.append(SpeechEnded(stopped.end_sample))
+
+
+def _language(state: SessionState) -> str | None:
+    """The language that is spoken: as the client says, else the only one that is understood."""
+    asked = state.session.audio.input.transcription
+    if asked is not None and asked.language is not None:
+        return asked.language
+    return state.profile.policy.language
 
 
 def _semantic_silence_ms(state: SessionState, eagerness: Eagerness) -> int:
@@ -78,10 +97,6 @@ def _semantic_silence_ms(state: SessionState, eagerness: Eagerness) -> int:
     transcript = state.transcripts.get(utterance.item_id)
     text = transcript.text if transcript is not None else ""
     if text != utterance.judged_text:
-        asked = state.session.audio.input.transcription
         utterance.judged_text = text
-        utterance.completeness = completeness(text, None if asked is None else asked.language)
-    pauses = Pauses()
-    for pause_samples in state.listening.turn.pauses:
-        pauses = pauses.with_pause(pause_samples // SAMPLES_PER_MS)
-    return needed_silence_ms(eagerness, utterance.completeness, utterance.sound, pauses)
+        utterance.completeness = completeness(text, _language(state))
+    return needed_silence_ms(eagerness, utterance.completeness, utterance.sound, state.listening.turn.pauses)

@@ -1,7 +1,7 @@
 """From audio to items: feeds the detector and the transcriber, follows the turn, commits utterances."""
 
 from vivavoce.core.conversation import Entry
-from vivavoce.core.detection import Detection, detection_of, turn_settings
+from vivavoce.core.detection import Detection, detection_of, end_turn_if_due, turn_settings
 from vivavoce.core.input_buffer import samples_in
 from vivavoce.core.limits import (
     MAX_IDLE_PROMPTS,
@@ -57,10 +57,7 @@ def append_audio(state: SessionState, audio: bytes) -> None:
         _feed_manual_turn(state, added)
         return
     state.out.put(DetectSpeech(listening.detection_id, position, added, listening.buffer.encoding))
-    if listening.turn.state is Turn.TRAILING:
-        stopped = listening.turn.advance(listening.buffer.end_sample, turn_settings(state, detection))
-        if stopped is not None:
-            _speech_ended(state, stopped)
+    end_turn_if_due(state)
 
 
 def score_window(state: SessionState, scored: SpeechScored, now: float) -> None:
@@ -69,6 +66,8 @@ def score_window(state: SessionState, scored: SpeechScored, now: float) -> None:
     detection = detection_of(state)
     if detection is None or scored.detection_id != listening.detection_id:
         return
+    if scored.end_sample <= listening.turn.scored_sample:
+        return  # of a window from before the detector failed
     is_audible = state.playout.state(now) is Playing.PLAYING
     onset_windows = ONSET_WINDOWS_AUDIBLE if is_audible else ONSET_WINDOWS
     settings = turn_settings(state, detection)

@@ -29,6 +29,7 @@ class SessionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     context_tokens: int = DEFAULT_CONTEXT_TOKENS
     prompts: Mapping[str, str] = {}
     mcp_hosts: tuple[str, ...] = ()
+    language: str | None = None  # the only one that the transcriber understands, ISO-639-1; None: there are more
     scores_turns: bool = False  # an engine tells by the sound whether a turn is complete
     ignored: tuple[str, ...] = IGNORED_FIELDS  # accepted session fields, by path, that have no effect here
 

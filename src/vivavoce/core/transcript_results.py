@@ -5,6 +5,7 @@ from typing import Final
 
 from msgspec import UNSET, UnsetType
 
+from vivavoce.core.detection import end_turn_if_due
 from vivavoce.core.limits import SAMPLES_PER_MS
 from vivavoce.core.requests import Word
 from vivavoce.core.state import SessionState, TranscriptSettled
@@ -41,6 +42,7 @@ def revise_transcript(state: SessionState, revised: TranscriptRevised) -> None:
         return
     transcript.stable = revised.stable
     transcript.text = revised.text
+    end_turn_if_due(state)
     if transcript.is_visible and transcript.is_announced:
         _send_delta(state, transcript)
 

@@ -10,7 +10,8 @@ from typing import Final
 
 import msgspec
 
-from vivavoce.core.limits import OFF_LEVEL_BELOW_THRESHOLD, WINDOW_SAMPLES
+from vivavoce.core.endpointing import EARLIEST_COMMIT_MS, NO_PAUSES
+from vivavoce.core.limits import OFF_LEVEL_BELOW_THRESHOLD, SAMPLES_PER_MS, WINDOW_SAMPLES
 
 
 class Turn(enum.Enum):
@@ -58,7 +59,7 @@ class TurnDetector:
         self.state = Turn.IDLE
         self.scored_sample = 0  # end of the last scored window
         self.last_speech_sample = 0  # end of the last window that counted as speech
-        self.pauses: list[int] = []  # samples of silence within this turn after which the speaker went on
+        self.pauses = NO_PAUSES  # silences within this turn after which the speaker went on
         self._onset_windows = 0
 
     @property
@@ -75,7 +76,7 @@ class TurnDetector:
             return self._score_idle(end_sample, probability >= settings.threshold, onset_windows)
         is_speech = probability > max(settings.threshold - OFF_LEVEL_BELOW_THRESHOLD, 0.0)
         if is_speech and self.state is Turn.TRAILING:
-            self.pauses.append(end_sample - WINDOW_SAMPLES - self.last_speech_sample)
+            self._note_pause(end_sample - WINDOW_SAMPLES - self.last_speech_sample)
         self.state = TRANSITIONS[self.state, is_speech]
         if is_speech:
             self.last_speech_sample = end_sample
@@ -102,10 +103,15 @@ class TurnDetector:
             return None
         onset_sample = end_sample - self._onset_windows * WINDOW_SAMPLES
         self._onset_windows = 0
-        self.pauses.clear()
+        self.pauses = NO_PAUSES
         self.last_speech_sample = end_sample
         self.state = TRANSITIONS[self.state, True]
         return TurnStarted(max(0, onset_sample))
+
+    def _note_pause(self, samples: int) -> None:
+        """Shorter silences are the gaps of fluent speech."""
+        if samples >= EARLIEST_COMMIT_MS * SAMPLES_PER_MS:
+            self.pauses = self.pauses.with_pause(samples // SAMPLES_PER_MS)
 
     def _stop_at(self, sample: int, settings: TurnSettings) -> TurnStopped | None:
         end_sample = self.last_speech_sample + settings.silence_samples

@@ -1,5 +1,6 @@
 """Lists and calls the tools of remote MCP servers for a session, each on its own task."""
 
+import logging
 from collections.abc import Callable
 
 from vivavoce.core.vocabulary import (
@@ -16,6 +17,8 @@ from vivavoce.core.vocabulary import (
 from vivavoce.engines.base import McpConnector, McpFailure
 from vivavoce.protocol.items import McpError, McpToolExecutionError
 from vivavoce.runtime.tasks import Tasks
+
+_log = logging.getLogger(__name__)
 
 _UNAVAILABLE = McpToolExecutionError(message="This server has no connection to MCP servers.")
 
@@ -46,6 +49,8 @@ class McpCalls:
         try:
             result = await self._ask(asked)
         except McpFailure as failure:
+            fields = {"server_label": asked.server.label, "reason": failure.error.message}
+            _log.warning("mcp server failed", extra=fields)
             result = _failed(asked, failure.error)
         except Exception as error:  # the adapter broke its contract; the trace is kept, the session goes on
             self._running.pop(asked.item_id, None)

@@ -141,9 +141,10 @@ class Registry:
         return self._engines.get(model or "", self._engines[self._settings.default_model])
 
     def _profile(self, request: SessionRequest, engines: EngineSet) -> Profile:
-        settings = self._settings
+        settings, languages = self._settings, engines.transcriber.capabilities.languages
         policy = msgspec.structs.replace(
             settings.policy,
+            language=languages[0] if len(languages) == 1 else None,
             scores_turns=engines.turn_scorer is not None,
             ignored=tuple(path for path in self._ignorable() if path not in engines.honoured),
             context_tokens=engines.generator.capabilities.context_tokens or settings.policy.context_tokens,

@@ -58,6 +58,7 @@ class Answers:
         self._silent: list[Asked] = []  # events that only an error would answer
         self._may_answer_by_itself = True  # the session's create_response
         self._surplus = 0  # responses that answer either a turn or a response.create
+        self._approved = 0  # MCP calls that the client has approved: each may cause a response that makes it
         self._is_playout_ours = False  # WebRTC: the server truncates by itself
 
     def ask(self, event: Event) -> None:
@@ -80,6 +81,8 @@ class Answers:
                 self._refuse(event["error"])
             case "session.created" | "session.updated":
                 self._may_answer_by_itself = _creates_responses(event.get("session", {}))
+            case "conversation.item.added":
+                self._approved += event["item"].get("approve") is True
             case "output_audio_buffer.cleared":
                 self._is_playout_ours = True
             case _:
@@ -155,6 +158,8 @@ class Answers:
             self._waiting.remove(asked)
         elif self._surplus > 0:
             self._surplus -= 1
+        elif self._approved > 0 and not is_aside:
+            self._approved -= 1
         else:
             self._findings.add(9, f"response '{response_id}' answers no response.create and follows no detected turn")
         return None if is_automatic else asked

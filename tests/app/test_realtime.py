@@ -16,6 +16,7 @@ from tests.transports.peers import run
 from vivavoce.app.models import ModelCatalogue
 from vivavoce.app.server import AppSettings
 from vivavoce.runtime.sink import LiveSession, SessionRequest, Sink
+from vivavoce.testing.matrix import ConnectionRecord
 
 CLEAR = '{"type":"input_audio_buffer.clear"}'
 KEYED = AppSettings(api_keys=("sk-good",))
@@ -209,6 +210,7 @@ def test_what_makes_a_session_impossible_is_told_by_an_event_and_a_close_code(
         async with serving(EchoHost(), models=ModelCatalogue((), is_strict=True)) as port:
             async with client_of(port, target, protocols=protocols) as websocket:
                 event = json.loads(await websocket.recv())
+                ConnectionRecord().server(event)
                 with pytest.raises(ConnectionClosed):
                     await websocket.recv()
                 return event["error"]["code"], websocket.close_code, websocket.close_reason

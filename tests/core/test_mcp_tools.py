@@ -1,5 +1,6 @@
 """Remote MCP servers in a session: listing, calls, approval, failure; the client sees every step and no secret."""
 
+import re
 from typing import Any
 
 import pytest
@@ -395,6 +396,31 @@ def test_a_name_that_a_function_has_is_offered_with_its_label() -> None:
 
     assert names == ["search", "docs__search"]
     assert driver.asked(CallMcpTool)[-1].name == "search"
+
+
+def test_names_that_no_generator_takes_are_offered_in_a_form_that_it_does() -> None:
+    odd = [
+        McpListedTool(name=name, input_schema={}) for name in ("files/read me", "files.read me", "x" * 128, "x" * 70)
+    ]
+    driver = listed(*odd)
+    driver.client({"type": "response.create"})
+
+    names = [spec.name for spec in driver.asked(Generate)[-1].request.tools]
+    driver.post(ToolCallGenerated(driver.last_generation(), names[1], "{}"))
+
+    assert names[0] == "files_read_me"
+    assert len(set(names)) == 4 and all(re.fullmatch("[a-zA-Z0-9_-]{1,64}", name) for name in names)
+    assert driver.asked(CallMcpTool)[-1].name == "files.read me"
+
+
+@pytest.mark.parametrize(
+    ("changes", "param"),
+    [({"authorization": "a\nb"}, "authorization"), ({"headers": {"host": "x"}}, "headers")],
+)
+def test_credentials_that_cannot_be_sent_are_refused(changes: Json, param: str) -> None:
+    (code, found) = errors(updated(opened(), tools=[SERVER | changes]))[0]
+
+    assert code == "invalid_value" and str(found).startswith(f"session.tools[0].{param}")
 
 
 def test_a_function_call_beside_an_mcp_call_ends_the_response_for_the_client_to_answer() -> None:

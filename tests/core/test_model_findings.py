@@ -1,7 +1,15 @@
 """What random conversations and the model check found in the core, each as the shortest conversation that shows it."""
 
-from tests.core.conversations import FAULT
-from vivavoce.core.vocabulary import DetectionFailed, SpeechScored
+from tests.core.conversations import BROKE, FAULT, REMOTE, create_item, opened, take_engine_step, take_turn, update
+from vivavoce.core.vocabulary import (
+    CallMcpTool,
+    DetectionFailed,
+    GenerationFinished,
+    McpCallFailed,
+    SpeechScored,
+    ToolCallGenerated,
+    TranscriptFailed,
+)
 from vivavoce.testing.driver import SessionDriver
 
 
@@ -14,3 +22,48 @@ def test_scores_of_windows_from_before_a_failure_of_the_detector_begin_no_turn()
     late = [driver.post(SpeechScored(1, 768 * window, 1.0)) for window in range(5, 9)]
 
     assert late == [[]] * 4
+
+
+def asked_for_approval() -> SessionDriver:
+    """Return a session where the client is asked to approve a call, and the words of a turn are still to come."""
+    driver = opened()
+    update(driver, tools=[REMOTE], audio={"input": {"turn_detection": {"type": "server_vad"}}})
+    take_engine_step(driver, ("listed", True))
+    driver.client({"type": "response.create"})
+    response_id = driver.last_generation()
+    driver.post(ToolCallGenerated(response_id, "search", "{}"))
+    update(driver, audio={"input": {"turn_detection": {"type": "server_vad", "silence_duration_ms": 64}}})
+    driver.post(GenerationFinished(response_id))
+    take_turn(driver, None)
+    return driver
+
+
+def approve(driver: SessionDriver) -> list[str]:
+    asked = next(e["item"] for e in driver.events if e.get("item", {}).get("type") == "mcp_approval_request")
+    answer = {"type": "mcp_approval_response", "approval_request_id": asked["id"], "approve": True}
+    return driver.types(driver.client(create_item(answer)))
+
+
+def test_cancelling_the_response_that_waits_to_make_an_approved_call_brings_no_other() -> None:
+    driver = asked_for_approval()
+    driver.advance(0.4)
+    driver.client({"type": "response.cancel"})
+    approved = approve(driver)
+
+    cancelled = driver.types(driver.client({"type": "response.cancel"}))
+
+    assert approved[-1] == "response.created"
+    assert cancelled == ["response.done"]
+
+
+def test_an_approved_call_is_made_although_the_words_of_the_turn_before_it_were_lost() -> None:
+    driver = asked_for_approval()
+    approve(driver)
+    driver.advance(0.4)
+
+    driver.post(TranscriptFailed(driver.last_finished_transcript(), FAULT))
+    (call,) = driver.asked(CallMcpTool)
+    ended = driver.types(driver.post(McpCallFailed(call.item_id, BROKE)))
+
+    assert ended[0] == "response.mcp_call.failed"
+    assert driver.checker.finish(is_cut=True) == []

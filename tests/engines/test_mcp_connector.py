@@ -6,6 +6,7 @@ import sys
 from typing import Any
 
 import pytest
+from mcp_types import HEADER_MISMATCH
 
 from tests.engines.mcp_servers import (
     TOKEN,
@@ -308,6 +309,24 @@ def test_arguments_that_are_no_object_reach_no_server(arguments: str) -> None:
 
     assert error == McpProtocolError(code=-32602, message="The arguments of the tool are not a JSON object.")
     assert connections == 0
+
+
+def test_a_call_that_lacks_headers_is_sent_again_after_listing_the_tools() -> None:
+    def answers(message: Json) -> Json:
+        asked.append(message["method"])
+        if message["method"] == "tools/list":
+            return {"result": {"tools": []}}
+        is_listed = "tools/list" in asked
+        return {"result": {"content": []}} if is_listed else {"error": {"code": HEADER_MISMATCH, "message": "x"}}
+
+    async def conversation() -> str:
+        async with RawServer(scripted(answers)).listening() as server, connecting() as connector:
+            return await connector.call_tool(at(server.port), "any", "{}")
+
+    asked: list[str] = []
+
+    assert asyncio.run(conversation()) == ""
+    assert asked == ["tools/call", "tools/list", "tools/call"]
 
 
 def test_an_error_of_the_protocol_keeps_its_code() -> None:

@@ -107,8 +107,9 @@ def test_a_server_that_takes_for_ever_is_left_at_the_deadline(answer: Answer, is
     async def conversation() -> McpError:
         raw = RawServer(greeting(answer) if is_greeted else answer)
         async with raw.listening() as server, connecting(timeout_s=SHORT_S) as connector:
-            error = await failure_of(connector, at(server.port))
-            await server.ended.wait()
+            async with asyncio.timeout(PROMPT_S):
+                error = await failure_of(connector, at(server.port))
+                await server.ended.wait()
             return error
 
     error = asyncio.run(conversation())

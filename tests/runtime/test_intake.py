@@ -68,6 +68,7 @@ class Inverter:
 
     def __init__(self, fails_after_bytes: int | None = None) -> None:
         self._fails_after_bytes = fails_after_bytes
+        self.stream_type: type[InvertingStream] = InvertingStream
         self.opened: list[tuple[str, float, int]] = []
         self.streams: list[InvertingStream] = []
 
@@ -77,7 +78,7 @@ class Inverter:
 
     def open(self, kind: Literal["near_field", "far_field"], strength: float, rate_hz: int) -> InvertingStream:
         self.opened.append((kind, strength, rate_hz))
-        self.streams.append(InvertingStream(self._fails_after_bytes))
+        self.streams.append(self.stream_type(self._fails_after_bytes))
         return self.streams[-1]
 
 
@@ -392,6 +393,27 @@ def test_a_failure_in_the_middle_of_a_large_append_loses_nothing() -> None:
     clean_bytes = 2 * TURN_BYTES - WITHHELD_BYTES
     assert session.audio == inverted(audio[:clean_bytes]) + audio[clean_bytes:]
     assert session.kinds == ["append", "commit"]
+
+
+class ForgetfulStream(InvertingStream):
+    """Breaks the contract: what it withheld is lost."""
+
+    def flush(self) -> bytes:
+        return b""
+
+
+def test_audio_that_a_flush_does_not_return_passes_as_it_came_and_the_failure_is_told() -> None:
+    engine = Inverter()
+    session = Session()
+    intake = Intake(engine, session.take)
+    engine.stream_type = ForgetfulStream
+    intake.set(REDUCED)
+
+    run(intake, [append(b"abcdefgh"), COMMIT, append(b"ij")])
+
+    assert session.audio == inverted(b"ab") + b"cdefghij"
+    assert session.kinds == ["append", "commit", "append"]
+    assert [error.error.code for error in session.errors] == ["server_error"]
 
 
 def test_a_wish_after_a_failure_opens_a_stream_again() -> None:

@@ -48,6 +48,8 @@ def announce_response(state: SessionState, plan: ResponsePlan) -> Response:
         assert state.responding.active is None, "one response at a time writes to the conversation"
         state.responding.active = response
         state.responding.pending = None
+        if plan.say is None:
+            response.mcp.approved = state.tools.mcp.take_approved()
     state.listening.idle_since_sample = None
     state.out.send(ResponseCreated(event_id=state.out.event_id(), response=_wire_response(response)))
     return response
@@ -67,11 +69,11 @@ def begin_when_ready(state: SessionState, response: Response, now: float) -> Non
         return
     if plan.tools and state.tools.mcp.is_awaited(plan.tools):
         return
-    if _answers_silence(state, response):
+    if response.mcp.approved:
+        response.begin_calling(state.out)
+    elif _answers_silence(state, response):
         response.complete_empty(state.out)
         report_end(state, response, now)
-    elif plan.conversation is not None and state.tools.mcp.approved:
-        response.begin_calling(state.out, state.tools.mcp.take_approved())
     else:
         generate(state, response, now)
 

@@ -6,6 +6,7 @@ Secrets of the client (authorization, header values) are kept here and nowhere e
 """
 
 import enum
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -19,6 +20,7 @@ from vivavoce.protocol.tools import FunctionTool, McpApproval, McpTool, McpToolF
 
 REDACTED: Final = "[redacted]"
 _MAX_NAME: Final = 64
+_NO_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")  # what function names do not hold, see `protocol.tools`
 
 
 class Listing(enum.Enum):
@@ -187,8 +189,13 @@ def allowed(tool: McpTool, listed: Iterable[McpListedTool]) -> tuple[McpListedTo
 
 
 def _free_name(taken: set[str], label: str, name: str) -> str:
-    """A tool keeps its name unless another has it."""
-    free = name if name not in taken else f"{label}__{name}"[:_MAX_NAME]
+    """A tool keeps its name unless another has it, as far as it is one that generators take."""
+    plain = _NO_NAME.sub("_", name)
+    free = plain[:_MAX_NAME] if plain[:_MAX_NAME] not in taken else f"{label}__{plain}"[:_MAX_NAME]
+    for number in range(2, len(taken) + 3):
+        if free not in taken:
+            break
+        free = f"{free[: _MAX_NAME - 5]}_{number}"
     taken.add(free)
     return free
 

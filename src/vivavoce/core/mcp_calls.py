@@ -6,7 +6,7 @@ import msgspec
 
 from vivavoce.core.conversation import Entry
 from vivavoce.core.emitter import Emitter
-from vivavoce.core.mcp import McpTarget
+from vivavoce.core.mcp import AskedCall, McpTarget
 from vivavoce.core.output_items import Place, Writing, close_item, open_item
 from vivavoce.core.vocabulary import CallMcpTool, CancelMcp
 from vivavoce.protocol.items import Item, McpApprovalRequest, McpCall, McpError, McpToolExecutionError
@@ -92,6 +92,7 @@ class McpRounds:
     def __init__(self) -> None:
         self.targets: dict[str, McpTarget] = {}
         self.open: dict[str, McpCallOutput] = {}
+        self.approved: list[AskedCall] = []  # by the client; they are made first, and end with the response
         self.count = 0  # generations that were asked for
         self.has_called = False  # in this round
         self.awaits_client = False  # a function call or an approval request of this round is the client's to answer

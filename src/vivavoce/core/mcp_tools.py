@@ -8,7 +8,7 @@ from vivavoce.core.conversation import Entry
 from vivavoce.core.mcp import Imported, Listing, server_of
 from vivavoce.core.state import SessionState
 from vivavoce.core.vocabulary import CancelMcp, ListMcpTools, McpListingFailed, McpToolsListed
-from vivavoce.protocol.hosts import check_url
+from vivavoce.protocol.hosts import check_authorization, check_headers, check_url
 from vivavoce.protocol.items import McpListTools
 from vivavoce.protocol.server_events import (
     ConversationItemAdded,
@@ -31,7 +31,10 @@ def check_servers(state: SessionState, tools: Sequence[Tool], param: str) -> Non
             path = f"{param}[{index}]"
             check_url(tool.server_url or "", state.profile.policy.mcp_hosts, f"{path}.server_url")
             known = state.tools.mcp.get(tool.server_label)
-            server_of(tool, known.server if known is not None else None, path)
+            server = server_of(tool, known.server if known is not None else None, path)
+            if server.authorization is not None:
+                check_authorization(server.authorization, f"{path}.authorization")
+            check_headers(dict(server.headers), server.authorization is not None, f"{path}.headers")
 
 
 def import_tools(state: SessionState, tools: Sequence[Tool], now: float) -> None:

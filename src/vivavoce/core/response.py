@@ -20,7 +20,7 @@ from vivavoce.core.conversation import Conversation, Entry
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.heard import SpokenSegment
 from vivavoce.core.limits import CHARACTERS_PER_TOKEN, MAX_MCP_ROUNDS
-from vivavoce.core.mcp import AskedCall, McpTarget
+from vivavoce.core.mcp import McpTarget
 from vivavoce.core.mcp_calls import McpCallOutput, McpRounds, write_approval_request
 from vivavoce.core.output_items import ItemStatus, MessageOutput, Place, Writing, write_call
 from vivavoce.core.requests import AudioEncoding, GenerationEnd, SpeechRequest, Word
@@ -155,9 +155,10 @@ class Response:
         self.mcp.begin()
         self._go(ResponseState.GENERATING)
 
-    def begin_calling(self, out: Emitter, calls: list[AskedCall]) -> None:
+    def begin_calling(self, out: Emitter) -> None:
         """Make the calls that the client has approved; their results are generated from."""
         self._go(ResponseState.CALLING)
+        calls, self.mcp.approved = self.mcp.approved, []
         for call in calls:
             target = McpTarget(call.server, call.name, needs_approval=False)
             self._call_mcp(out, target, call.arguments, call.request_id)

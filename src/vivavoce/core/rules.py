@@ -111,10 +111,11 @@ def _answer_settled(state: SessionState, settled: TranscriptSettled, now: float)
         responding.pending = None
         if settled.text:
             _answer(state, settled.item_id, now)
-        elif settled.fault is not None:
+        elif settled.fault is not None and not state.tools.mcp.approved:
             _refuse_answer(state, settled.item_id, settled.fault, now)
     for response in list(responding.live.values()):
-        if settled.fault is not None and response.plan.answers_item_id == settled.item_id:
+        answers = response.plan.answers_item_id == settled.item_id and not response.mcp.approved
+        if settled.fault is not None and answers:
             fail_response(state, response, settled.fault, now)
         else:
             begin_when_ready(state, response, now)

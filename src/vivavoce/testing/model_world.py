@@ -120,7 +120,6 @@ class World:
             self.is_closing = True
         elif isinstance(output, core.CallMcpTool):
             self.peers.call_tool(output.item_id, self._caller(output.item_id))
-            self.known.is_approved = False
         else:
             self.peers.take(output)
             if isinstance(output, core.Generate | core.Speak):
@@ -155,12 +154,13 @@ class World:
 
     def _check_invitation(self, event: wire.ResponseCreated, asked: str | None) -> None:
         expect(self.ids.is_recent(event.response.id), "response once", "a response was created again")
-        if asked == "response.create":
-            return
         is_default = event.response.conversation_id is not None
+        if asked == "response.create":
+            self.known.is_approved = self.known.is_approved and not is_default
+            return
         is_invited = self.turns.invited or self.known.is_approved
         expect(is_default and is_invited, "uninvited", "a response nobody asked for")
-        self.turns.invited = False
+        self.turns.invited = self.known.is_approved = False
 
     def _check_interruption(self, before: dict[str, bool]) -> None:
         detection = self.turns.detection
@@ -178,7 +178,7 @@ class Known:
         self.spoken_id: str | None = None  # the assistant's last spoken item
         self.call_id: str | None = None  # the last function call
         self.approval_id: str | None = None  # the last approval that was asked for
-        self.is_approved = False  # it was given, and no response has made the call
+        self.is_approved = False  # it was given, and no response was created that could make the call
 
     def read(self, event: wire.ServerEvent) -> None:
         """Note what an event tells."""

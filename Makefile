@@ -48,8 +48,9 @@ docs: tools ## write the generated parts of docs/ anew
 bench: tools ## measure latency, throughput, memory; prints numbers with their bounds
 	@$(PY) -m bench $(ARGS)
 
-fuzz: tools ## property and fuzz tests with many more examples
-	@$(PY) -m pytest -m "properties or fuzz" --hypothesis-profile=thorough --timeout=3600 $(ARGS)
+fuzz: tools ## ten minutes of random input to codec, sessions and REST; prints how much was tried
+	@VIVAVOCE_FUZZ_SECONDS=$${VIVAVOCE_FUZZ_SECONDS:-250} $(PY) -m pytest tests/fuzz -q -s \
+		--hypothesis-show-statistics --timeout=3600 $(ARGS)
 
 e2e: tools ## the tests with a real server, real transports and a browser
 	@$(PY) -m pytest -m e2e $(ARGS)

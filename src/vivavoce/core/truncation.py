@@ -42,6 +42,9 @@ def fit_context(
         raise ContextTooLong(tokens + fixed_tokens, limit_tokens)
     count = _excess(entries, _target(truncation, budget))
     items = context_items(entries[count:])
+    while count and not items:  # the newest is the output of a call: it says nothing without it
+        count -= 1
+        items = context_items(entries[count:])
     kept_tokens = text_tokens(context_characters(items))
     if kept_tokens > budget or not items:
         raise ContextTooLong(kept_tokens + fixed_tokens, limit_tokens)

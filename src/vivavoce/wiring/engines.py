@@ -1,36 +1,22 @@
-"""The composition root: puts engines, sessions and the server together as the configuration says.
-
-Only this module names concrete engines. Engine libraries are imported when their pipeline is built.
-"""
+"""Builds the pipelines of engines that the configuration names. Engine libraries are imported with their pipeline."""
 
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterable, Iterator
+from datetime import datetime
 from pathlib import Path
 from typing import Final
 
 import msgspec
-import platformdirs
 
-import vivavoce
-from vivavoce.app.models import ModelCard, ModelCatalogue
-from vivavoce.app.server import AppSettings, Server, build_app, open_access
-from vivavoce.app.tls import tls_files
 from vivavoce.assets.cache import AssetCache, default_directory
 from vivavoce.assets.errors import AssetError, AssetMissing
 from vivavoce.config.load import ConfigurationError
 from vivavoce.config.model import Configuration, EngineName
-from vivavoce.config.prompts import load_prompts
 from vivavoce.config.voices import load_voices
-from vivavoce.core.policy import SessionPolicy
 from vivavoce.engines.base import Engine, EngineError, McpConnector, NoiseReducer, TurnScorer
-from vivavoce.runtime.clock import RandomIds, SystemClock
 from vivavoce.runtime.performers import EngineSet
-from vivavoce.runtime.registry import Registry, SessionSettings
-from vivavoce.runtime.tracing import Tracer
-from vivavoce.store.credentials import KEY_FILE_NAME, CredentialsUnreadable, KeyFile
 
 DETECTOR_ASSET: Final = "silero-vad"
 NOISE_REDUCER_ASSET: Final = "rnnoise-wasm"
@@ -275,138 +261,3 @@ def _scripted(script_path: Path | None) -> EngineSet:
         synthesizer=ScriptedSynthesizer(script),
         translator=ScriptedTranslator(script),
     )
-
-
-# Sessions and server --------------------------------------------------------------------------------------------
-
-
-def build_registry(configuration: Configuration, pipelines: Pipelines, tracer: Tracer | None = None) -> Registry:
-    """Return the host that opens sessions on the pipelines, by model name; without a tracer no traces are kept."""
-    table = configuration.models.table
-    engines = {model: pipelines.sets[name] for model, name in table.items() if name in pipelines.sets}
-    settings = SessionSettings(
-        default_model=configuration.default_model,
-        voice=configuration.session.voice,
-        instructions=configuration.session.instructions,
-        policy=session_policy(configuration),
-        requests_per_min=configuration.limits.requests_per_min,
-        tokens_per_min=configuration.limits.tokens_per_min,
-        max_sessions=configuration.server.max_sessions,
-        max_sessions_per_key=configuration.server.max_sessions_per_key,
-    )
-    return Registry(engines, settings, SystemClock(), RandomIds(), tracer=tracer)
-
-
-def session_policy(configuration: Configuration) -> SessionPolicy:
-    """Return what the configuration allows every session.
-
-    Raises:
-        ConfigurationError: as `load_prompts`.
-    """
-    return SessionPolicy(
-        lifetime_s=configuration.server.session_lifetime_min * 60,
-        context_tokens=configuration.engines.context_tokens,
-        prompts=load_prompts(configuration.prompts_dir),
-        mcp_hosts=configuration.mcp.allowed_hosts,
-    )
-
-
-def app_settings(configuration: Configuration) -> AppSettings:
-    """Return how to serve.
-
-    Raises:
-        ConfigurationError: an open address without a key, a key file that cannot be read, an origin or name that
-            can never match, or a certificate that cannot be used.
-    """
-    server = configuration.server
-    try:
-        settings = AppSettings(
-            host=server.host,
-            port=server.port,
-            api_keys=tuple(key.get_secret_value() for key in server.api_keys),
-            key_file=key_file(configuration).path,
-            allowed_origins=server.allowed_origins,
-            host_names=server.host_names,
-            is_insecure=server.insecure,
-            web_dir=web_directory(),
-            drain_s=server.drain_s,
-            tls=tls_files(server, data_directory(configuration) / "tls", datetime.now(UTC)),
-        )
-        open_access(settings, SystemClock())  # raises what is wrong with keys, names and origins
-    except ValueError as error:
-        raise ConfigurationError(f"server: {error}.") from error
-    except CredentialsUnreadable as error:
-        raise ConfigurationError(str(error)) from error
-    return settings
-
-
-def key_file(configuration: Configuration) -> KeyFile:
-    """Return the file of the keys that `vivavoce keys` makes; it need not exist."""
-    return KeyFile(data_directory(configuration) / KEY_FILE_NAME)
-
-
-def data_directory(configuration: Configuration) -> Path:
-    """Return the folder for what the server keeps; it need not exist."""
-    return configuration.data_dir or platformdirs.user_data_path("vivavoce", appauthor=False)
-
-
-def web_directory() -> Path | None:
-    """Return the built web client: inside an installed wheel, else in the checkout; None if it was not built."""
-    package = Path(vivavoce.__file__).parent
-    candidates = (package / "web_dist", package.parents[1] / "web" / "dist")
-    return next((path for path in candidates if (path / "index.html").is_file()), None)
-
-
-async def run_server(configuration: Configuration, ready: Callable[[str], None]) -> None:
-    """Serve until SIGTERM or SIGINT, then drain and return.
-
-    Args:
-        ready: called once with the URL, when connections are accepted and every default engine has answered.
-
-    Raises:
-        ConfigurationError, AssetError: see `app_settings` and `build_pipelines`.
-        EngineError: a default engine cannot start.
-        OSError: the address cannot be listened on.
-    """
-    settings = app_settings(configuration)
-    pipelines = build_pipelines(configuration)
-    cards = tuple(ModelCard(name) for name in configuration.models.table)
-    catalogue = ModelCatalogue(cards, configuration.models.strict)
-    tracer = Tracer(data_directory(configuration) / "traces")
-    app = build_app(settings, build_registry(configuration, pipelines, tracer), catalogue, pipelines.readiness)
-    try:
-        await _serve_and_warm_up(Server(settings, app), pipelines, ready)
-    finally:
-        await pipelines.close()
-        tracer.close()
-
-
-async def _serve_and_warm_up(server: Server, pipelines: Pipelines, ready: Callable[[str], None]) -> None:
-    listening: asyncio.Future[str] = asyncio.get_running_loop().create_future()
-    with first_failure():
-        async with asyncio.TaskGroup() as group:
-            warming = group.create_task(_warm_up(server, pipelines, listening, ready), name="warm up")
-            group.create_task(_serve(server, listening, warming), name="serve")
-
-
-async def _serve(server: Server, listening: "asyncio.Future[str]", warming: "asyncio.Task[None]") -> None:
-    await server.run_until_stopped(lambda host, port: listening.set_result(url_of(host, port, server.scheme)))
-    warming.cancel()
-
-
-async def _warm_up(
-    server: Server, pipelines: Pipelines, listening: "asyncio.Future[str]", ready: Callable[[str], None]
-) -> None:
-    url = await listening  # a taken port is told before anything is loaded
-    try:
-        await pipelines.start_default()
-    except EngineError:
-        server.request_stop()
-        raise
-    ready(url)
-    await pipelines.start_others()
-
-
-def url_of(host: str, port: int, scheme: str = "http") -> str:
-    """Return the address of the server as a browser takes it."""
-    return f"{scheme}://[{host}]:{port}" if ":" in host else f"{scheme}://{host}:{port}"

@@ -27,12 +27,19 @@ TRANSCRIPTION: Final = {"model": "whisper-1", "language": "en"}
 class ScenarioClient:
     """Sends events, and holds what comes through the wire against the checker."""
 
-    def __init__(self, connection: ClientConnection, mutation: Mutation, news: asyncio.Event) -> None:
+    def __init__(
+        self,
+        connection: ClientConnection,
+        mutation: Mutation,
+        news: asyncio.Event,
+        tell: Callable[[Event], None],
+    ) -> None:
         self.invalid: list[str] = []
         self.checker = OrderChecker()
         self._connection = connection
         self._mutation = mutation
         self._news = news
+        self._tell = tell
         self._received = 0
         self._read = 0  # events of the truth that a step has waited for
         self._sent = 0
@@ -42,6 +49,7 @@ class ScenarioClient:
         self._sent += 1
         event = {"type": type, "event_id": f"client_{self._sent}", **fields}
         self.checker.client(event)
+        self._tell(event)
         await self._connection.send(json.dumps(event))
 
     async def say(self, *audio: bytes) -> None:
@@ -226,8 +234,14 @@ SCENARIOS: Final[dict[str, Scenario]] = {
 }
 
 
-async def converse(server_url: str, scenario: Scenario, mutation: Mutation) -> list[str]:
-    """Hold a conversation through the mutating proxy; return what the checker and the types found wrong."""
+async def converse(
+    server_url: str, scenario: Scenario, mutation: Mutation, tell: Callable[[Event], None] = lambda event: None
+) -> list[str]:
+    """Hold a conversation through the mutating proxy; return what the checker and the types found wrong.
+
+    Args:
+        tell: is told every event that the client sends.
+    """
     news = asyncio.Event()
 
     def observed(message: str) -> list[str]:
@@ -237,7 +251,7 @@ async def converse(server_url: str, scenario: Scenario, mutation: Mutation) -> l
     async with recording_proxy(server_url, mutate=lambda: observed) as proxy:
         url = f"{proxy.websocket_url}/v1/realtime?model=vivavoce-scripted"
         async with connect(url, max_size=None, compression=None) as connection:
-            client = ScenarioClient(connection, mutation, news)
+            client = ScenarioClient(connection, mutation, news, tell)
             async with _reading(client):
                 await client.until("session.created")
                 await scenario(client)

@@ -4,7 +4,10 @@ Rings run from fast to slow, so the first failure comes early. Hypothesis is der
 `VIVAVOCE_TEST_REQUIRE` or `CI` is set, so that a failure there repeats everywhere.
 """
 
+import atexit
 import os
+import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -41,6 +44,10 @@ MARKED_FOLDERS = {"web": "e2e", "e2e": "e2e", "clients": "e2e", "fuzz": "fuzz"}
 for variable in [name for name in os.environ if name.startswith(("OPENAI_", "VIVAVOCE_"))]:
     if variable not in KEPT_VARIABLES:
         del os.environ[variable]
+
+# Keys, certificates and traces of the developer's own server are neither read nor added to.
+os.environ["XDG_DATA_HOME"] = tempfile.mkdtemp(prefix="vivavoce-tests-data-")
+atexit.register(shutil.rmtree, os.environ["XDG_DATA_HOME"], ignore_errors=True)
 
 hypothesis.settings.register_profile("default", deadline=None)
 hypothesis.settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True)

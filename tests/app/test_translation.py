@@ -32,6 +32,7 @@ from vivavoce.protocol.ids import CountingIds
 from vivavoce.runtime.clock import SystemClock
 from vivavoce.runtime.performers import EngineSet
 from vivavoce.runtime.registry import Registry, SessionSettings
+from vivavoce.testing.matrix import SEEN
 
 PATH = "/v1/realtime/translations"
 TRANSLATING = f"{PATH}?model=translating"
@@ -100,6 +101,8 @@ def checked(message: bytes | str) -> Json:
     """Return an event after it was read as the openai package reads it, strictly."""
     _EVENT.validate_json(message, strict=True)
     event: Json = json.loads(message)
+    if event["type"] == "error":
+        SEEN.note_error(event["error"]["code"])
     return event
 
 
@@ -403,3 +406,19 @@ def test_a_lifetime_that_is_over_is_told_and_closes_with_1001() -> None:
 
     assert events[-1]["error"]["code"] == "session_expired"
     assert code == 1001
+
+
+def test_what_is_sent_after_the_client_closed_its_session_is_refused() -> None:
+    async def scenario() -> Json:
+        async with serving(registry_of(HoldingTranslator()), models=MODELS) as port:
+            async with client_of(port, TRANSLATING) as websocket:
+                for event in (append_event(200), {"type": "session.close"}, {**append_event(200), "event_id": "late"}):
+                    await websocket.send(json.dumps(event))
+                while True:
+                    answer = checked(await websocket.recv())
+                    if answer["type"] == "error":
+                        return answer
+
+    error = run(scenario())["error"]
+
+    assert (error["code"], error["event_id"]) == ("session_closing", "late")

@@ -4,22 +4,26 @@ import msgspec
 from hypothesis import given
 from hypothesis import strategies as st
 
+from vivavoce.core.context import context_characters, context_items
 from vivavoce.core.conversation import Conversation, Entry
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.heard import SpokenSegment, heard_text
 from vivavoce.core.limits import SAMPLES_PER_MS
+from vivavoce.core.mcp import McpTarget
 from vivavoce.core.planning import plan_response
 from vivavoce.core.playout import Playing, Playout
 from vivavoce.core.policy import SessionPolicy
-from vivavoce.core.rate_limits import RateLimits
-from vivavoce.core.requests import Word
+from vivavoce.core.rate_limits import Bucket, RateLimits
+from vivavoce.core.requests import McpServer, Word
 from vivavoce.core.response import TRANSITIONS, Response, ResponseState
 from vivavoce.core.state import Profile, SessionState
 from vivavoce.core.transcripts import Transcripts
-from vivavoce.core.vocabulary import EngineFault, Output, Send
+from vivavoce.core.truncation import ContextTooLong, fit_context
+from vivavoce.core.vocabulary import CallMcpTool, EngineFault, Output, Send
 from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.ids import CountingIds
-from vivavoce.protocol.items import InputText, Message
+from vivavoce.protocol.items import FunctionCall, FunctionCallOutput, InputText, McpToolExecutionError, Message
+from vivavoce.protocol.session import RetentionRatio, Truncation
 from vivavoce.testing.driver import plain_session
 
 FAULT = EngineFault("scripted", "engine_unavailable", "it broke")
@@ -111,7 +115,8 @@ response_steps = st.lists(
         st.tuples(
             st.just("write"), st.sampled_from(["Yes. ", "A rather long first clause, as it were, ", "", "x" * 300])
         ),
-        st.tuples(st.just("call"), st.just("")),
+        st.tuples(st.just("call"), st.sampled_from(["look", "search", "buy"])),
+        st.tuples(st.just("return"), st.sampled_from(["found", "broke"])),
         st.tuples(st.just("finish"), st.sampled_from(["stop", "max_output_tokens", "content_filter"])),
         st.tuples(st.just("play"), st.sampled_from(["0", "1", "2", "9"])),
         st.tuples(st.just("spoken"), st.sampled_from(["0", "1", "2", "9"])),
@@ -127,7 +132,12 @@ def take(response: Response, out: Emitter, step: str, value: str) -> None:
         case "write":
             response.write(out, value)
         case "call":
-            response.call(out, "look", "{}")
+            response.call(out, value, "{}")
+        case "return" if response.mcp.open:
+            error = McpToolExecutionError(message="it broke") if value == "broke" else None
+            response.take_mcp_result(out, next(iter(response.mcp.open)), None if error else value, error)
+            if response.wants_round:
+                response.begin(0, 0)
         case "finish":
             response.finish_generation(out, value)  # type: ignore[arg-type]  # drawn from the literal's values
         case "play":
@@ -148,20 +158,26 @@ def test_whatever_happens_to_a_response_what_it_opens_it_closes(
     state = SessionState(plain_session(), Profile("realtime", SessionPolicy(), RateLimits(), ""), out)
     plan = plan_response(state, None, ())
     response = Response("resp_1", msgspec.structs.replace(plan, is_audio=is_audio, max_output_tokens=limit))
+    server = McpServer("remote", "https://tools.example/mcp")
+    response.mcp.targets = {name: McpTarget(server, name, needs_approval=name == "buy") for name in ("search", "buy")}
     response.begin(0, 0)
 
     for step, value in steps:
         take(response, out, step, value)
     if response.is_live:
         response.cancel(out, "client_cancelled")
-    kinds = [_kind(output) for output in out.drain() if isinstance(output, Send)]
+    outputs = out.drain()
+    kinds = [_kind(output) for output in outputs if isinstance(output, Send)]
+    called = sum(isinstance(output, CallMcpTool) for output in outputs)
     response.write(out, "late")
     response.finish_generation(out, "stop")
 
     for what in ("OutputItem", "ContentPart"):
         assert kinds.count(f"Response{what}Added") == kinds.count(f"Response{what}Done")
     assert kinds.count("ConversationItemAdded") == kinds.count("ConversationItemDone") == len(response.output)
-    assert not response.is_live and out.drain() == []
+    assert kinds.count("ResponseMcpCallInProgress") == called
+    assert kinds.count("ResponseMcpCallCompleted") + kinds.count("ResponseMcpCallFailed") == called
+    assert not response.is_live and not response.mcp.open and out.drain() == []
 
 
 def _kind(output: Output) -> str:
@@ -205,3 +221,46 @@ def test_a_transcript_is_awaited_until_it_is_settled_or_dropped(steps: list[tupl
         assert transcripts.awaited() == live
         assert set(transcripts.overdue(1.0)) == finishing
         assert transcripts.first_deadline() == (1.0 if finishing else None)
+
+
+# What fits of a context ---------------------------------------------------------------------------------------
+
+CALL = FunctionCall(id="call", name="look", call_id="call_1", arguments="{}")
+RESULT = FunctionCallOutput(id="result", call_id="call_1", output="x" * 20)
+RATIOS = [RetentionRatio(retention_ratio=ratio) for ratio in (0.0, 0.5, 1.0)]
+
+
+@given(st.lists(st.integers(1, 300), max_size=8), st.booleans(), st.sampled_from(["auto", *RATIOS]))
+def test_what_is_left_of_a_context_fits_and_ends_with_the_newest_item(
+    lengths: list[int], has_call: bool, truncation: Truncation
+) -> None:
+    entries = [Entry(item=Message(id=f"m{n}", role="user", content=()), text="x" * n) for n in lengths]
+    entries += [Entry(item=CALL), Entry(item=RESULT)] if has_call else []
+
+    try:
+        count, items = fit_context(entries, truncation, limit_tokens=100, fixed_tokens=10)
+    except ContextTooLong:
+        newest = entries[-2:] if has_call else entries[-1:]
+        assert -(-context_characters(context_items(newest)) // 4) > 90
+        return
+
+    assert items == context_items(entries[count:])
+    assert -(-context_characters(items) // 4) <= 90
+    assert bool(items) == bool(entries)
+
+
+# Rate limits --------------------------------------------------------------------------------------------------
+
+
+@given(st.lists(st.tuples(st.integers(0, 50), st.floats(0, 40)), max_size=20))
+def test_a_bucket_tells_no_more_than_its_limit_and_is_full_when_it_says(spent: list[tuple[int, float]]) -> None:
+    bucket, now = Bucket("tokens", 30), 0.0
+
+    for units, pause_s in spent:
+        bucket.spend(units, now)
+        told = bucket.report(now)
+        assert 0 <= told.remaining <= 30 and told.reset_seconds >= 0
+        now += pause_s
+
+    now += bucket.report(now).reset_seconds
+    assert bucket.report(now + 0.01).remaining == 30

@@ -1,6 +1,8 @@
 """What random conversations and the model check found in the core, each as the shortest conversation that shows it."""
 
 from tests.core.conversations import BROKE, FAULT, REMOTE, create_item, opened, take_engine_step, take_turn, update
+from vivavoce.core.conversation import Entry
+from vivavoce.core.truncation import fit_context
 from vivavoce.core.vocabulary import (
     CallMcpTool,
     DetectionFailed,
@@ -10,6 +12,8 @@ from vivavoce.core.vocabulary import (
     ToolCallGenerated,
     TranscriptFailed,
 )
+from vivavoce.protocol.items import FunctionCall, FunctionCallOutput, InputText, Message
+from vivavoce.protocol.session import RetentionRatio, TokenLimits
 from vivavoce.testing.driver import SessionDriver
 
 
@@ -67,3 +71,29 @@ def test_an_approved_call_is_made_although_the_words_of_the_turn_before_it_were_
 
     assert ended[0] == "response.mcp_call.failed"
     assert driver.checker.finish(is_cut=True) == []
+
+
+# Contexts -----------------------------------------------------------------------------------------------------
+
+
+def test_what_tools_returned_counts_when_the_context_is_cut() -> None:
+    call = FunctionCall(id="call", name="look", call_id="call_1", arguments="{}")
+    result = FunctionCallOutput(id="result", call_id="call_1", output="x" * 300)
+    question = Message(id="question", role="user", content=(InputText("x" * 100),))
+    entries = [Entry(item=question, text="x" * 100), Entry(item=call), Entry(item=result)]
+
+    count, items = fit_context(entries, "auto", limit_tokens=90, fixed_tokens=0)
+
+    assert (count, len(items)) == (1, 2)
+
+
+def test_a_result_that_is_kept_keeps_its_call() -> None:
+    call = FunctionCall(id="call", name="look", call_id="call_1", arguments="{}")
+    result = FunctionCallOutput(id="result", call_id="call_1", output="x" * 300)
+    truncation = RetentionRatio(retention_ratio=0.0, token_limits=TokenLimits(post_instructions=80))
+    question = Message(id="question", role="user", content=(InputText("x" * 100),))
+    entries = [Entry(item=question, text="x" * 100), Entry(item=call), Entry(item=result)]
+
+    count, items = fit_context(entries, truncation, limit_tokens=90, fixed_tokens=0)
+
+    assert (count, len(items)) == (1, 2)

@@ -170,7 +170,7 @@ def test_the_input_of_a_response_may_refer_to_items_of_the_conversation(open_ser
 
 @pytest.mark.parametrize("name", HONOURED_MCP)
 def test_a_response_may_bring_a_remote_server(open_server: str, name: str) -> None:
-    credentials = {"authorization": "a token of ours", "headers": {"x-own": "a header of ours"}}
+    credentials = {"authorization": "a-token-of-ours", "headers": {"x-own": "a-header-of-ours"}}
 
     async def conversation() -> None:
         async with connected(open_server) as client:
@@ -179,7 +179,7 @@ def test_a_response_may_bring_a_remote_server(open_server: str, name: str) -> No
             await listing_failed(client)
 
         assert answer.status == "completed"
-        assert "of ours" not in json.dumps(client.events)
+        assert "of-ours" not in json.dumps(client.events)
 
     asyncio.run(conversation())
 

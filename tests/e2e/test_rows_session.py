@@ -200,14 +200,14 @@ def test_a_remote_server_is_shown_as_it_was_described(open_server: str, name: st
 
 
 def test_a_remote_server_is_shown_without_its_credentials(open_server: str) -> None:
-    credentials = {"authorization": "a token of ours", "headers": {"x-own": "a header of ours"}}
+    credentials = {"authorization": "a-token-of-ours", "headers": {"x-own": "a-header-of-ours"}}
 
     async def conversation() -> None:
         async with connected(open_server) as client:
             await client.configure(tools=[{**MCP, **credentials}])
             await listing_failed(client)
 
-        assert "of ours" not in str(client.events)
+        assert "of-ours" not in str(client.events)
 
     asyncio.run(conversation())
 

@@ -20,6 +20,7 @@ from vivavoce.engines.vad.scripted import ScriptedDetector
 from vivavoce.protocol.client_events import ResponseCreate
 from vivavoce.protocol.ids import CountingIds
 from vivavoce.runtime.clock import LoopClock
+from vivavoce.runtime.hosted import HostedSession
 from vivavoce.runtime.performers import EnginePerformer, EngineSet
 from vivavoce.runtime.registry import Registry, SessionSettings
 from vivavoce.runtime.runner import Runner
@@ -426,6 +427,7 @@ def test_sixty_turns_leave_nothing_in_the_performer() -> None:
         registry = Registry({"scripted": GOOD}, SETTINGS, LoopClock(), CountingIds())
         talk = Talk(registry)
         (hosted,) = registry._live.values()
+        assert isinstance(hosted, HostedSession)
         await main(talk)
         performer: EnginePerformer = hosted._performer
         await one_second()

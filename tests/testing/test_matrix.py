@@ -1,14 +1,21 @@
 """The record of a connection counts what was answered, and the page names the rows and their tests."""
 
 import json
+import re
+from pathlib import Path
 
 import pytest
 
+import vivavoce
 from vivavoce.testing.findings import Event
 from vivavoce.testing.matrix import ConnectionRecord, Seen, current_test, tap
 from vivavoce.testing.matrix_page import missing, outdated, page, rows_of
 from vivavoce.testing.matrix_rows import ERROR_CODES, PENDING, SERVER_ERROR, SESSION_KIND, Row, all_rows, paths_in
 from vivavoce.testing.proxy import Passed
+
+PACKAGE = Path(vivavoce.__file__).parent
+# How errors are made: ClientError("code", ...), HttpError(code="code"), the codes of an EngineError.
+CODES = re.compile(r'(?:ClientError|ProtocolError)\(\s*"([a-z_]+)"|\bcode="([a-z_]+)"')
 
 FORMAT = {"type": "audio/pcmu"}
 SESSION: Event = {"type": "realtime", "instructions": "Be kind.", "tools": [], "audio": {"input": {"format": FORMAT}}}
@@ -31,6 +38,14 @@ def test_rows_are_unique_and_count_the_events_of_the_wire() -> None:
     assert sum(row.kind == "server event" for row in rows) == 46
     assert {row.name for row in rows if row.kind == "error code"} == set(ERROR_CODES)
     assert set(PENDING) <= set(rows)
+
+
+def test_every_error_code_in_the_sources_has_a_row() -> None:
+    sources = [path.read_text("utf-8") for path in PACKAGE.rglob("*.py") if "testing" not in path.parts]
+    found = {code for text in sources for match in CODES.findall(text) for code in match if code}
+
+    assert {"invalid_value", "engine_timeout", "model_not_found"} <= found
+    assert found - set(ERROR_CODES) == set()
 
 
 def test_a_field_has_a_row_for_each_shape_and_the_fields_of_it() -> None:
@@ -98,7 +113,7 @@ def test_a_field_counts_when_an_error_names_it() -> None:
     record.client({"type": "response.create", "event_id": "c2", "response": {"max_output_tokens": 0}})
     record.server(error("integer_below_min_value", "c2", "response.max_output_tokens"))
 
-    assert shown(seen, "session") == {"tools[].headers"}
+    assert shown(seen, "session") == {"tools[] = mcp", "tools[].headers"}
     assert shown(seen, "response.create") == {"max_output_tokens"}
     assert shown(seen, "error code") == {"invalid_value", "integer_below_min_value"}
 

@@ -5,6 +5,7 @@ of other sites, which a browser lets open WebSockets to anywhere. Both hold for 
 """
 
 import ipaddress
+import re
 from collections.abc import Sequence
 from typing import Final
 from urllib.parse import urlsplit
@@ -21,7 +22,9 @@ _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 _SHOWN_CHARACTERS: Final = 100
 
 _ALLOWED_METHODS: Final = "GET, POST, PUT, PATCH, DELETE, OPTIONS"
-_ALLOWED_HEADERS: Final = "Authorization, Content-Type, OpenAI-Beta, X-OpenAI-Agents-SDK, api-key"
+_ALLOWED_HEADERS: Final = ("Authorization", "Content-Type", "OpenAI-Beta", "X-OpenAI-Agents-SDK", "api-key")
+_HEADER_NAME: Final = re.compile(r"[A-Za-z0-9-]{1,64}")
+_MAX_ASKED_HEADERS: Final = 64
 _EXPOSED_HEADERS: Final = "Location, X-Request-Id"
 
 
@@ -97,11 +100,19 @@ def cors_headers(policy: AccessPolicy, origin: str | None) -> dict[str, str]:
     }
 
 
-def preflight_headers() -> dict[str, str]:
-    """Return what an `OPTIONS` answer has besides `cors_headers`."""
+def preflight_headers(asked: str = "") -> dict[str, str]:
+    """Return what an `OPTIONS` answer has besides `cors_headers`.
+
+    Args:
+        asked: `Access-Control-Request-Headers`. Client libraries add headers of their own (`x-stainless-…`), so what
+            an admitted origin names is allowed: no header gives it more than its key does.
+    """
+    names = [name.strip() for name in asked.split(",")[:_MAX_ASKED_HEADERS]]
+    known = {name.lower() for name in _ALLOWED_HEADERS}
+    more = [name for name in names if _HEADER_NAME.fullmatch(name) and name.lower() not in known]
     return {
         "access-control-allow-methods": _ALLOWED_METHODS,
-        "access-control-allow-headers": _ALLOWED_HEADERS,
+        "access-control-allow-headers": ", ".join((*_ALLOWED_HEADERS, *more)),
         "access-control-max-age": "600",
     }
 

@@ -11,6 +11,7 @@ from vivavoce.protocol.errors import ClientError
 MAX_BODY_BYTES: Final = 2 * 1024 * 1024  # instructions of 1 MiB and tools
 BODY_DEADLINE_S: Final = 30.0
 _JSON_TYPES: Final = ("application/json", "")
+_ENCODINGS: Final = ("identity", "")
 _STATUS_OF_CODE: Final = {"model_not_found": 404, "parameter_locked": 403}
 
 
@@ -26,18 +27,22 @@ async def read_json_body(request: Request) -> bytes:
     """Return the body of a request that carries JSON; empty if it has none.
 
     Raises:
-        RequestRefused: another content type (415), too large (413), too slow (408).
+        RequestRefused: another content type or a compressed body (415), too large (413), too slow (408).
     """
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type not in _JSON_TYPES:
         message = f"Expected a body of type application/json, got {content_type[:100]!r}."
         raise RequestRefused(HttpError(status=415, message=message))
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in _ENCODINGS:
+        message = f"Expected a body that is not compressed, got the content encoding {encoding[:100]!r}."
+        raise RequestRefused(HttpError(status=415, message=message, headers={"accept-encoding": "identity"}))
     try:
         async with asyncio.timeout(BODY_DEADLINE_S):
             return await _read(request)
     except TimeoutError as error:
         message = f"The whole body did not come within {BODY_DEADLINE_S:g} seconds."
-        raise RequestRefused(HttpError(status=408, message=message, headers={"connection": "close"})) from error
+        raise RequestRefused(HttpError(status=408, message=message)) from error
     except ClientDisconnect as error:
         raise RequestRefused(HttpError(status=400, message="The body ended early.")) from error
 
@@ -58,7 +63,7 @@ async def _read(request: Request) -> bytes:
 
 def _too_large() -> HttpError:
     message = f"The body is too large: at most {MAX_BODY_BYTES} bytes are accepted."
-    return HttpError(status=413, message=message, headers={"connection": "close"})
+    return HttpError(status=413, message=message)
 
 
 def error_of(fault: ClientError) -> HttpError:

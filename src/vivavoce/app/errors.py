@@ -1,5 +1,6 @@
 """Error answers in the API's shape, for every route and for refused upgrades."""
 
+import re
 import secrets
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -9,6 +10,7 @@ import msgspec
 
 REQUEST_ID_HEADER: Final = "x-request-id"
 _SHOWN_CHARACTERS: Final = 200
+_CREDENTIALS: Final = re.compile(r"(ek_|vv_|sk-)[\w-]+")
 
 
 class HttpError(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,6 +45,12 @@ class HttpError(msgspec.Struct, frozen=True, kw_only=True):
 def make_request_id() -> str:
     """Return a fresh id for `x-request-id`."""
     return f"req_{secrets.token_hex(16)}"
+
+
+def logged_path(path: str) -> str:
+    """Return a path as logs show it: cut, in printable ASCII, and without a key that somebody put there."""
+    shown = _CREDENTIALS.sub(r"\1***", path[: 2 * _SHOWN_CHARACTERS])[:_SHOWN_CHARACTERS]
+    return shown if shown.isascii() and shown.isprintable() else ascii(shown)
 
 
 def unknown_url(method: str, path: str) -> HttpError:

@@ -18,7 +18,7 @@ from vivavoce.app.access import (
     with_keys,
 )
 from vivavoce.app.authentication import Gatekeeper, header_keys
-from vivavoce.app.errors import REQUEST_ID_HEADER, HttpError, internal_error, make_request_id
+from vivavoce.app.errors import REQUEST_ID_HEADER, HttpError, internal_error, logged_path, make_request_id
 
 _LOG: Final = logging.getLogger("vivavoce.access")
 
@@ -53,7 +53,7 @@ class RequestGate:
             outcome.headers = {**SECURITY_HEADERS, **cors_headers(access, headers.get("origin"))}
             refusal = self._check_key(scope, headers)
         await self._answer(scope, receive, outcome, refusal)
-        fields = {"request_id": outcome.request_id, "method": scope["method"], "path": scope["path"]}
+        fields = {"request_id": outcome.request_id, "method": scope["method"], "path": logged_path(scope["path"])}
         _LOG.info("request answered", extra={**fields, "status": outcome.status})
 
     def _check_key(self, scope: Scope, headers: Headers) -> HttpError | None:
@@ -75,7 +75,9 @@ class RequestGate:
         if refusal is not None:
             await outcome.send_error(refusal)
         elif is_preflight(scope, Headers(scope=scope)):
-            await outcome.send_empty(204, preflight_headers())
+            await outcome.send_empty(
+                204, preflight_headers(Headers(scope=scope).get("access-control-request-headers", ""))
+            )
         else:
             await self._pass_on(scope, receive, outcome)
 

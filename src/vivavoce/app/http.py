@@ -67,6 +67,7 @@ def build_http(
         *more,
     ]
     app = Starlette(routes=routes, exception_handlers=_HANDLERS)
+    app.router.redirect_slashes = False  # the current SDKs refuse redirects, and WebSockets get none
     app.router.default = WebClient(web_dir)  # not a mount, which would hide that a route exists for other methods
     return app
 

@@ -2,6 +2,9 @@
 
 It also writes no access log of its own. Stock uvicorn keeps a silent or half-sent request open without end and
 collects headers without limit.
+
+The rest of a body that was answered before it was read is dropped, within bounds of its own: closing at once would
+reset the connection, and a client that is still sending might never see the answer (RFC 9112 section 9.6).
 """
 
 import asyncio
@@ -15,10 +18,11 @@ from vivavoce.app.errors import HttpError, make_request_id
 
 HEAD_LIMIT_BYTES: Final = 64 * 1024
 HEAD_DEADLINE_S: Final = 10.0
+DROPPED_LIMIT_BYTES: Final = 16 * 1024 * 1024
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Closes a connection whose next request head is not complete in time, or is too long."""
+    """Closes a connection whose next request head is not complete in time, or is too long; so with dropped bodies."""
 
     def __init__(
         self,
@@ -30,7 +34,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().__init__(config, server_state, app_state, _loop)
         self.access_log = False  # its lines hold query strings; ours are written by `gate`
         self._head_deadline: asyncio.TimerHandle | None = None
-        self._head_bytes = 0
+        self._head_bytes = 0  # since the deadline was set
+        self._drops_body = False  # the answer is complete, the request is not
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
@@ -43,16 +48,27 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         self._head_bytes += len(data)
         super().data_received(data)
-        if self._head_deadline is not None and self._head_bytes > HEAD_LIMIT_BYTES:
+        if self._head_deadline is None:
+            return
+        if self._drops_body and self._head_bytes > DROPPED_LIMIT_BYTES:
+            self.transport.close()
+        elif not self._drops_body and self._head_bytes > HEAD_LIMIT_BYTES:
             self._refuse(HttpError(status=431, message=f"Request heads are limited to {HEAD_LIMIT_BYTES} bytes."))
 
     def on_headers_complete(self) -> None:
         self._forget_head()
         super().on_headers_complete()
 
+    def on_message_complete(self) -> None:
+        super().on_message_complete()
+        if self._drops_body:
+            self._drops_body = False
+            self._expect_head()
+
     def on_response_complete(self) -> None:
         super().on_response_complete()
-        if not self.transport.is_closing() and not self.pipeline:
+        if not self.transport.is_closing() and self.cycle.response_complete:  # else a pipelined request is under way
+            self._drops_body = self.cycle.more_body
             self._expect_head()
 
     def send_400_response(self, msg: str) -> None:
@@ -76,6 +92,12 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def _refuse(self, error: HttpError) -> None:
         self._forget_head()
-        if not self.transport.is_closing():
+        if self.transport.is_closing():
+            return
+        if not self._drops_body and not self._is_answering:  # one request gets one answer
             self.transport.write(error.answer(make_request_id()))
-            self.transport.close()
+        self.transport.close()
+
+    @property
+    def _is_answering(self) -> bool:
+        return self.cycle is not None and self.cycle.response_started and not self.cycle.response_complete

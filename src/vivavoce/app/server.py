@@ -30,7 +30,7 @@ from vivavoce.app.legacy import legacy_routes
 from vivavoce.app.minting import Mint
 from vivavoce.app.models import ModelCatalogue
 from vivavoce.app.openapi import openapi_route
-from vivavoce.app.secrets import ClientSecrets
+from vivavoce.app.secrets import PREFIX, ClientSecrets, is_client_secret
 from vivavoce.app.tls import TlsFiles, server_context
 from vivavoce.app.tls_gate import TlsGate
 from vivavoce.app.translations import translation_routes
@@ -56,7 +56,7 @@ class AppSettings(msgspec.Struct, frozen=True):
     """How to serve. Made only with values that hold together.
 
     Raises:
-        ValueError: an unknown WebSocket backend, a padded key, a name or origin that cannot match.
+        ValueError: an unknown WebSocket backend, a key, name or origin that cannot match.
     """
 
     host: str = "127.0.0.1"
@@ -72,12 +72,22 @@ class AppSettings(msgspec.Struct, frozen=True):
     tls: TlsFiles | None = None  # serve `https` and `wss`, and nothing else
 
     def __post_init__(self) -> None:
-        if any(not key or key.strip() != key for key in self.api_keys):
-            raise ValueError("expected API keys without surrounding white space, got an empty or padded one")
+        for key in self.api_keys:
+            _check_key(key)
         if self.websocket_backend not in _LINKS:
             raise ValueError(f"expected a WebSocket backend of {sorted(_LINKS)}, got {self.websocket_backend!r}")
         has_keys = bool(self.api_keys) or self.key_file is not None
         access_policy(self.host_names, self.allowed_origins, has_keys=has_keys)
+
+
+def _check_key(key: str) -> None:
+    """Refuse a key that no request could carry, without telling it."""
+    if not key or key.strip() != key:
+        raise ValueError("expected API keys without surrounding white space, got an empty or padded one")
+    if not key.isascii() or not key.isprintable():
+        raise ValueError("expected API keys of printable ASCII characters, got one with others")
+    if is_client_secret(key):
+        raise ValueError(f"expected API keys that do not begin as client secrets do ({PREFIX!r}), got one")
 
 
 def _tell_nobody(host: str, port: int) -> None:

@@ -9,7 +9,7 @@ import base64
 import binascii
 from collections.abc import Callable, Mapping, Sequence
 from typing import Final
-from urllib.parse import parse_qs, urlsplit
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -50,7 +50,9 @@ class UpgradeRequest(msgspec.Struct, frozen=True):
 
     @property
     def path(self) -> str:
-        return self.target.partition("?")[0] if self.target.startswith("/") else urlsplit(self.target).path
+        """The path of the target, which may be a whole URL (RFC 9112 section 3.2.2)."""
+        path = self.target.partition("?")[0]
+        return path if path.startswith("/") else f"/{path.partition('://')[2].partition('/')[2]}"
 
     @property
     def query(self) -> dict[str, list[str]]:

@@ -15,7 +15,7 @@ import msgspec
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from vivavoce.app.errors import HttpError, draining, internal_error, make_request_id
+from vivavoce.app.errors import HttpError, draining, internal_error, logged_path, make_request_id
 from vivavoce.app.upgrade import (
     Accept,
     AcceptAndClose,
@@ -232,5 +232,5 @@ def at_capacity(full: AtCapacity) -> HttpError:
 
 
 def _log_upgrade(request: UpgradeRequest, status: int, code: str | None) -> None:
-    fields = {"request_id": request.request_id, "path": request.path, "status": status, "code": code}
+    fields = {"request_id": request.request_id, "path": logged_path(request.path), "status": status, "code": code}
     _LOG.info("upgrade answered", extra=fields)

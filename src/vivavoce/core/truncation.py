@@ -11,6 +11,7 @@ from msgspec import UNSET
 from vivavoce.core.context import context_characters, context_items, text_tokens
 from vivavoce.core.conversation import Entry
 from vivavoce.core.requests import ContextItem
+from vivavoce.protocol.items import FunctionCallOutput
 from vivavoce.protocol.session import RetentionRatio, Truncation
 
 
@@ -42,6 +43,9 @@ def fit_context(
         raise ContextTooLong(tokens + fixed_tokens, limit_tokens)
     count = _excess(entries, _target(truncation, budget))
     items = context_items(entries[count:])
+    while count < len(entries) - 1 and text_tokens(context_characters(items)) > budget:
+        count += 1  # entries may say more together than each for itself
+        items = context_items(entries[count:])
     while count and not items:  # the newest is the output of a call: it says nothing without it
         count -= 1
         items = context_items(entries[count:])
@@ -65,7 +69,13 @@ def _excess(entries: Sequence[Entry], target: float) -> int:
     """Return how many of the oldest entries have to go; the newest stays."""
     tokens = 0
     for index in range(len(entries) - 1, -1, -1):
-        tokens += text_tokens(context_characters(context_items(entries[index : index + 1])))
+        tokens += _tokens(entries[index])
         if tokens > target:
             return min(index + 1, len(entries) - 1)
     return 0
+
+
+def _tokens(entry: Entry) -> int:
+    if isinstance(entry.item, FunctionCallOutput):
+        return text_tokens(len(entry.item.output))  # without its call it would not be read at all
+    return text_tokens(context_characters(context_items((entry,))))

@@ -259,7 +259,7 @@ Translation = SourceText | TranslatedText | TranslatedSpeech | TranslationEnded
 
 
 class TranslatorStream(Protocol):
-    """One continuous translation. Audio is pcm16le, mono, 24 kHz. After `finish` comes one TranslationEnded or error."""
+    """One continuous translation of pcm16le, mono, 24 kHz. After `finish` comes one TranslationEnded or error."""
 
     @property
     def pending_ms(self) -> float: ...

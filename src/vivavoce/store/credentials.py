@@ -14,9 +14,10 @@ import secrets
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
+from msgspec import Meta
 
 KEY_FILE_NAME: Final = "keys.json"
 KEY_PREFIX: Final = "vv_"
@@ -38,7 +39,7 @@ class StoredKey(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     name: str
-    digest: str
+    digest: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
     created_at: int
     expires_at: int | None = None
     revoked_at: int | None = None
@@ -201,7 +202,7 @@ class KeyWatch:
             seen = self._file.path.stat()
         except OSError:
             return None
-        return seen.st_ino, seen.st_mtime_ns, seen.st_size
+        return seen.st_ino, seen.st_ctime_ns, seen.st_size  # the change of an owner or a mode counts too
 
     def _read(self) -> None:
         try:

@@ -62,6 +62,7 @@ ERROR_CODES: Final = (
     "parameter_locked",
     "prompt_not_found",
     "session_expired",
+    "session_closing",
     "engine_unavailable",
     "engine_timeout",
     "server_error",

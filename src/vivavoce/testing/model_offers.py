@@ -1,10 +1,14 @@
 """Which steps may be taken in a state: the bounded ones that are left, and all that engines and timers can do."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from vivavoce.core.vocabulary import DeadlineReason
 from vivavoce.testing.model_steps import EVENTS, Step, unheard_s
 from vivavoce.testing.model_world import World
+
+# Events that are refused whenever a response is active (True) or none is (False); tried only where a family dares.
+REFUSED_WHILE_BUSY: Final = {"create": True, "write": True, "limit": True, "say": True, "cancel": False}
 
 
 def offers(world: World, updates: int) -> Iterator[Step]:
@@ -15,8 +19,9 @@ def offers(world: World, updates: int) -> Iterator[Step]:
     if world.is_closing:
         yield ("disconnect",)
         return
+    is_busy = world.responses.active_id() is not None
     for name in EVENTS:
-        if left.get(name):
+        if left.get(name) and (left.get("dare") or REFUSED_WHILE_BUSY.get(name) is not is_busy):
             yield (name,)
     if left.get("update"):
         for index in range(updates):

@@ -52,7 +52,6 @@ class OutputItem:
     """What was sent of one output item."""
 
     def __init__(self, item: Event, output_index: int, is_default: bool, sample_bytes: int) -> None:
-        self.id = str(item["id"])
         self.opened = item
         self.finished: Event | None = None  # as conversation.item.done or response.output_item.done has it
         self.is_truncated = False
@@ -65,8 +64,17 @@ class OutputItem:
         self.is_added = False  # conversation.item.added was sent
         self.is_finished = False  # conversation.item.done was sent
         self.is_done = False  # response.output_item.done was sent
-        self.is_incomplete = False
         self.last_delta_index = -1
+
+    @property
+    def id(self) -> str:
+        """The id that it was opened with."""
+        return str(self.opened["id"])
+
+    @property
+    def is_incomplete(self) -> bool:
+        """Whether it was cut short."""
+        return self.finished is not None and self.finished.get("status") == "incomplete"
 
     def first_done_index(self) -> int | None:
         """The log index of the first `.done` event of the item's streams, or None."""
@@ -139,7 +147,6 @@ def _close_item(item: OutputItem, event: Event, findings: Findings) -> None:
         _expect_contents_done(item, str(event["type"]), findings)
     _check_final(item, event["item"], findings)
     item.is_done = True
-    item.is_incomplete = event["item"].get("status") == "incomplete"
 
 
 def _check_final(item: OutputItem, final: Event, findings: Findings) -> None:

@@ -160,11 +160,11 @@ class PicowsLink(picows.WSListener):
         self._frames.send_close(code, reason)  # type: ignore[arg-type]  # its stub lacks the codes from 3000 on
 
     def pause_reading(self) -> None:
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():
             self._transport.pause_reading()
 
     def resume_reading(self) -> None:
-        if self._transport is not None:
+        if self._transport is not None and not self._transport.is_closing():  # a TLS one that is gone raises
             self._transport.resume_reading()
 
     def buffered_bytes(self) -> int:
@@ -176,7 +176,7 @@ class PicowsLink(picows.WSListener):
     def discard_input(self) -> None:
         if self._transport is not None and self._endpoint is not None:
             self._transport.set_protocol(_Discard(self._endpoint))
-            self._transport.resume_reading()
+            self.resume_reading()
 
     def disconnect(self) -> None:
         if self._transport is not None:

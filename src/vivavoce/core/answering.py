@@ -4,21 +4,16 @@ from typing import Final
 
 from msgspec import UNSET
 
-from vivavoce.core.context import audio_tokens, context_characters, context_items, text_tokens
-from vivavoce.core.limits import MAX_MCP_ROUNDS, MS_PER_OUTPUT_AUDIO_TOKEN, SAMPLES_PER_MS
-from vivavoce.core.mcp import offered
-from vivavoce.core.mcp_calls import McpCallOutput, McpRounds
-from vivavoce.core.output_items import MessageOutput
-from vivavoce.core.planning import check_forced_server
-from vivavoce.core.requests import ContextItem, ContextMessage, FunctionSpec, GenerationRequest
+from vivavoce.core.asking import request_of
+from vivavoce.core.context import audio_tokens, context_characters, text_tokens
+from vivavoce.core.limits import MS_PER_OUTPUT_AUDIO_TOKEN, SAMPLES_PER_MS
 from vivavoce.core.response import CancelReason, Response, ResponsePlan, ResponseState
 from vivavoce.core.state import SessionState
-from vivavoce.core.truncation import ContextTooLong, fit_context
+from vivavoce.core.truncation import ContextTooLong
 from vivavoce.core.vocabulary import EngineFault, Generate
 from vivavoce.protocol import responses as wire
 from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.server_events import RateLimitsUpdated, ResponseCreated, ResponseDone
-from vivavoce.protocol.tools import ToolChoice, ToolChoiceFunction, ToolChoiceMcp
 
 # The types of failures that are not ours; all others are `server_error`.
 _ERROR_TYPES: Final = {
@@ -82,13 +77,12 @@ def generate(state: SessionState, response: Response, now: float) -> None:
     """Ask the generator for a round of a response: its first, or one that goes on from what MCP tools returned."""
     plan = response.plan
     try:
-        check_forced_server(state, plan.tools, plan.tool_choice)
-        request = _request(state, response, now)
+        request, entries = request_of(state, response, now)
     except (ClientError, ContextTooLong) as error:
         fail_response(state, response, _unanswerable(error), now)
         return
     characters = len(request.instructions) + context_characters(request.items)
-    response.begin(text_tokens(characters), audio_tokens(plan.context))
+    response.begin(text_tokens(characters), audio_tokens(entries))
     state.out.put(Generate(response.id, request, is_background=plan.conversation is None))
 
 
@@ -128,70 +122,6 @@ def _answers_silence(state: SessionState, response: Response) -> bool:
     item_id = response.plan.answers_item_id
     entry = state.conversation.get(item_id) if item_id is not None else None
     return entry is not None and not entry.text
-
-
-def _request(state: SessionState, response: Response, now: float) -> GenerationRequest:
-    plan, rounds = response.plan, response.mcp
-    specs, rounds.targets = offered(state.tools.mcp, plan.tools, can_ask=plan.conversation is not None)
-    choice, specs = _choice(plan.tool_choice, specs, rounds)
-    characters = len(plan.instructions) + sum(len(spec.name) + len(spec.description) for spec in specs)
-    return GenerationRequest(
-        instructions=plan.instructions,
-        items=(*_context(state, plan, text_tokens(characters)), *_own_items(response)),
-        tools=specs,
-        tool_choice=choice,
-        is_spoken=plan.is_audio,
-        elapsed_s=now - state.span.opened_at,
-        model=state.session.model,
-    )
-
-
-def _context(state: SessionState, plan: ResponsePlan, fixed_tokens: int) -> tuple[ContextItem, ...]:
-    """Return what fits of the context; what a default response leaves out is left out from then on."""
-    dropped = state.conversation.dropped
-    entries = plan.context
-    if dropped and not plan.has_own_input:
-        entries = tuple(entry for entry in entries if entry.item.id not in dropped)
-    limit = state.profile.policy.context_tokens
-    count, items = fit_context(entries, state.session.truncation, limit, fixed_tokens)
-    if not plan.has_own_input and plan.conversation is not None:
-        dropped.update(entry.item.id for entry in entries[:count])
-    return items
-
-
-def _own_items(response: Response) -> tuple[ContextItem, ...]:
-    """What the response itself has said and found out in earlier rounds."""
-    items: list[ContextItem] = []
-    for output in response.items:
-        if isinstance(output, MessageOutput):
-            items.append(ContextMessage("assistant", response.text_of(output)))
-        elif isinstance(output, McpCallOutput):
-            items.extend(context_items((output.entry,)))
-    return tuple(items)
-
-
-def _choice(
-    choice: ToolChoice, specs: tuple[FunctionSpec, ...], rounds: McpRounds
-) -> tuple[str, tuple[FunctionSpec, ...]]:
-    """Return the choice in the generator's terms, and the tools that it leaves. It forces the first round only."""
-    if rounds.count >= MAX_MCP_ROUNDS - 1:
-        return "none", specs
-    if choice == "none" or (rounds.count == 0 and not rounds.has_called and choice != "auto"):
-        return _forced(choice, specs, rounds)
-    return "auto", specs
-
-
-def _forced(
-    choice: ToolChoice, specs: tuple[FunctionSpec, ...], rounds: McpRounds
-) -> tuple[str, tuple[FunctionSpec, ...]]:
-    if isinstance(choice, ToolChoiceFunction):
-        return f"function:{choice.name}", specs
-    if not isinstance(choice, ToolChoiceMcp):
-        return choice, specs
-    names = {name: target.name for name, target in rounds.targets.items() if target.server.label == choice.server_label}
-    if isinstance(choice.name, str):
-        return next((f"function:{name}" for name, own in names.items() if own == choice.name), "none"), specs
-    return "required", tuple(spec for spec in specs if spec.name in names)
 
 
 def _unanswerable(error: ClientError | ContextTooLong) -> EngineFault:

@@ -8,6 +8,7 @@ from vivavoce.core.conversation import Entry
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.mcp import AskedCall, McpTarget
 from vivavoce.core.output_items import Place, Writing, close_item, open_item
+from vivavoce.core.requests import FunctionSpec
 from vivavoce.core.vocabulary import CallMcpTool, CancelMcp
 from vivavoce.protocol.items import Item, McpApprovalRequest, McpCall, McpError, McpToolExecutionError
 from vivavoce.protocol.server_events import (
@@ -90,7 +91,9 @@ class McpRounds:
     """Which tools a response may call by which name, and whether its calls let it go on by itself."""
 
     def __init__(self) -> None:
+        self.specs: tuple[FunctionSpec, ...] = ()  # offered in every round as they were in the first
         self.targets: dict[str, McpTarget] = {}
+        self.may_call = True  # in this round; whoever calls all the same is not heard
         self.open: dict[str, McpCallOutput] = {}
         self.approved: list[AskedCall] = []  # by the client; they are made first, and end with the response
         self.count = 0  # generations that were asked for

@@ -22,6 +22,15 @@ class Word(msgspec.Struct, frozen=True):
     confidence: float | None = None
 
 
+class SpokenPart(msgspec.Struct, frozen=True):
+    """What one speaker said in an utterance; times in ms from the start of its audio."""
+
+    text: str
+    speaker: str
+    start_ms: int
+    end_ms: int
+
+
 class EngineFault(msgspec.Struct, frozen=True):
     """An engine's failure as data. `code` is an API error code such as `engine_unavailable` or `engine_timeout`."""
 

@@ -151,7 +151,7 @@ class Response:
         """The context is complete and costs this much; the generator was asked."""
         self.tokens.text_in += text_tokens
         self.tokens.estimated = text_tokens
-        self.tokens.audio_in = audio_tokens
+        self.tokens.audio_in += audio_tokens
         self.mcp.begin()
         self._go(ResponseState.GENERATING)
 
@@ -189,8 +189,8 @@ class Response:
             self.finish_generation(out, "max_output_tokens")
 
     def call(self, out: Emitter, name: str, arguments: str) -> Entry | None:
-        """Take a generated call of a function or an MCP tool; returns the entry of its item."""
-        if self.state is not ResponseState.GENERATING:
+        """Take a generated call of a function or an MCP tool; returns the entry of its item, None if it is not made."""
+        if self.state is not ResponseState.GENERATING or not self.mcp.may_call:
             return None
         self._end_message_text(out)
         self._characters += len(name) + len(arguments)

@@ -16,6 +16,7 @@ from vivavoce.protocol.server_events import (
     ConversationItemInputAudioTranscriptionCompleted,
     ConversationItemInputAudioTranscriptionDelta,
     ConversationItemInputAudioTranscriptionFailed,
+    ConversationItemInputAudioTranscriptionSegment,
     DurationUsage,
     LogProb,
     TranscriptionError,
@@ -62,6 +63,7 @@ def finalize_transcript(state: SessionState, final: TranscriptFinalized) -> None
             entry.item = _with_transcript(entry.item, text)
         transcript.stable = text
         _send_delta(state, transcript)
+        _send_segments(state, final)
         send_completed(state, final.item_id, text, entry.samples, final.words)
     state.facts.append(TranscriptSettled(final.item_id, text, None))
 
@@ -115,6 +117,23 @@ def _send_delta(state: SessionState, transcript: Transcript) -> None:
             event_id=state.out.event_id(), item_id=transcript.item_id, content_index=0, delta=delta
         )
     )
+
+
+def _send_segments(state: SessionState, final: TranscriptFinalized) -> None:
+    """Tell who said what, before the whole transcript."""
+    for part in final.parts:
+        state.out.send(
+            ConversationItemInputAudioTranscriptionSegment(
+                event_id=state.out.event_id(),
+                item_id=final.item_id,
+                content_index=0,
+                id=state.out.make_id("seg"),
+                text=part.text,
+                speaker=part.speaker,
+                start=part.start_ms / 1000,
+                end=part.end_ms / 1000,
+            )
+        )
 
 
 def send_completed(state: SessionState, item_id: str, text: str, samples: int, words: tuple[Word, ...] = ()) -> None:

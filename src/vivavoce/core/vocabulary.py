@@ -14,6 +14,7 @@ from vivavoce.core.requests import (
     GenerationRequest,
     McpServer,
     SpeechRequest,
+    SpokenPart,
     TranscriptOptions,
     Word,
 )
@@ -71,11 +72,12 @@ class TranscriptRevised(msgspec.Struct, frozen=True):
 
 
 class TranscriptFinalized(msgspec.Struct, frozen=True):
-    """The utterance is transcribed; word times count from the start of its audio."""
+    """The utterance is transcribed; word times count from the start of its audio. `parts` tell speakers apart."""
 
     item_id: str
     text: str
     words: tuple[Word, ...] = ()
+    parts: tuple[SpokenPart, ...] = ()
 
 
 class TranscriptFailed(msgspec.Struct, frozen=True):

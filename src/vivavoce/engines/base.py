@@ -9,7 +9,15 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from vivavoce.core.requests import GenerationEnd, GenerationRequest, McpServer, SpeechRequest, TranscriptOptions, Word
+from vivavoce.core.requests import (
+    GenerationEnd,
+    GenerationRequest,
+    McpServer,
+    SpeechRequest,
+    SpokenPart,
+    TranscriptOptions,
+    Word,
+)
 from vivavoce.protocol.items import McpError, McpListedTool
 
 DETECTOR_RATE_HZ = 16_000
@@ -86,10 +94,11 @@ class Partial(msgspec.Struct, frozen=True):
 
 
 class Final(msgspec.Struct, frozen=True):
-    """A finished transcript; word times in ms from the first sample fed."""
+    """A finished transcript; word times in ms from the first sample fed. `parts` tell who said what, if that is known."""
 
     text: str
     words: tuple[Word, ...] = ()
+    parts: tuple[SpokenPart, ...] = ()
 
 
 class TranscriberStream(Protocol):

@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 import msgspec
 
-from vivavoce.core.requests import Word
+from vivavoce.core.requests import SpokenPart, Word
 from vivavoce.engines.base import EngineError
 
 MARKER: Final = "vivavoce-script"
@@ -58,6 +58,7 @@ class Heard(_Part, frozen=True):
     text: str = ""
     partials: tuple[PartialText, ...] | None = None
     words: tuple[Word, ...] | None = None
+    parts: tuple[SpokenPart, ...] = ()  # who said what, for clients that show speakers
     delay_ms: Milliseconds = 0
     failure: Failure | None = None
 

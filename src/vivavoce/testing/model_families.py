@@ -53,20 +53,20 @@ FAMILIES: Final = (
         about="events that a session refuses, and results that come too late, in every state",
         input=_vad(),
         bounds={
-            **{"create": 2, "write": 1, "cancel": 1, "commit": 1, "truncate": 1, "output": 1, "hear": 2},
-            **{"text": 1, "call": 1, "chunk": 1, "fault": 1, "late": 1, "dare": 1},
+            **{"create": 1, "cancel": 1, "commit": 1, "truncate": 1, "output": 1, "hear": 2},
+            **{"text": 1, "call": 1, "chunk": 1, "late": 1, "dare": 1},
         },
     ),
     Family(
         name="asides",
         about="responses out of band beside the main one",
-        bounds={"create": 1, "aside": 2, "cancel_id": 1, "text": 2, "chunk": 1},
+        bounds={"create": 1, "aside": 2, "cancel_id": 1, "text": 2, "chunk": 2, "fault": 1},
     ),
     Family(
         name="asides in turns",
         about="responses out of band while the user speaks, interrupts and is answered",
         input={**_vad(), **_SHOWN},
-        bounds={"hear": 7, "aside": 1, "text": 1, "chunk": 1, "cancel": 1},
+        bounds={"hear": 8, "aside": 1, "text": 1, "chunk": 1, "cancel": 1},
     ),
     Family(
         name="turns",
@@ -78,7 +78,7 @@ FAMILIES: Final = (
         name="barge-in",
         about="the user interrupts what is spoken, and the client tells what was heard",
         input=_vad(),
-        bounds={"create": 1, "hear": 7, "text": 2, "chunk": 2, "truncate": 1, "pause": 1},
+        bounds={"create": 1, "hear": 7, "text": 1, "chunk": 2, "truncate": 1, "pause": 1},
     ),
     Family(
         name="undisturbed",

@@ -1,8 +1,8 @@
 """Noise reduction with RNNoise, gentle for a microphone close by, strong and with automatic gain for one far away.
 
 Theory of operation. RNNoise cleans frames of 10 ms; the result is mixed with the audio as it came, so that no noise is
-lowered by more than the kind and the strength allow. The residue hides artefacts of the suppression: in little noise the
-recogniser made fewer errors with 12 dB than with all of RNNoise, in much noise more.
+lowered by more than the kind and the strength allow. The residue hides artefacts of the suppression: in little noise
+the recogniser made fewer errors with 12 dB than with all of RNNoise, in much noise more.
 
 The clean audio lags by 11.3 ms at 24 kHz and 14 ms at 8 kHz. A stream drops that much at its beginning and returns it
 when it is flushed, so that sample n out is sample n in.

@@ -1,8 +1,8 @@
 """A spectral tilt around RNNoise: highs are lowered before it and raised by as much after it.
 
 RNNoise 0.1 leaves evenly spread hiss (0 to 6 dB at four of five levels measured) and may take it for a voice, while it
-removes noise that falls towards the highs by 30 to 60 dB. With the tilt it removes both; since RNNoise only weighs bands of the
-spectrum, what it lets through keeps its sound. Lowering is a filter with one pole, raising is its exact inverse.
+removes noise that falls towards the highs by 30 to 60 dB. With the tilt it removes both; as RNNoise only weighs bands
+of the spectrum, what it lets through keeps its sound. Lowering is a filter with one pole, raising its exact inverse.
 """
 
 import math

@@ -104,7 +104,8 @@ class ScriptedTranscriberStream:
         if self._heard.failure is not None:
             return self._heard.failure.as_error(_NAME)
         words = self._heard.words
-        return Final(self._heard.text, spread(self._heard.text, self._fed_ms) if words is None else words)
+        words = spread(self._heard.text, self._fed_ms) if words is None else words
+        return Final(self._heard.text, words, self._heard.parts)
 
 
 def _partials(heard: Heard) -> list[PartialText]:

@@ -94,12 +94,12 @@ def value_not_offered(random: Random) -> Json:
     )
 
 
-@kind("invalid_value")
-def what_comes_later(random: Random) -> Json:
+@kind("invalid_value", "prompt_not_found")
+def what_is_not_to_be_had(random: Random) -> Json:
     return random.choice(
         (
-            _input(turn_detection={"type": "semantic_vad"}),
-            _input(noise_reduction={"type": "near_field"}),
+            _input(turn_detection={"type": "semantic_vad", "eagerness": "huge"}),
+            _input(noise_reduction={"type": "mid_field"}),
             _session(tools=[{"type": "mcp", "server_label": "x", "server_url": "file:///etc/passwd"}]),
             _session(prompt={"id": "pmpt_1"}),
         )
@@ -194,10 +194,26 @@ def item_without_a_shape(random: Random) -> Json:
     return {"type": "conversation.item.create", "item": item}
 
 
-@kind("invalid_value")
+@kind("invalid_value", "missing_required_parameter")
 def item_not_for_clients(random: Random) -> Json:
     name = random.choice(("mcp_call", "mcp_list_tools", "mcp_approval_request", "item_reference", "reasoning"))
     return _create(type=name, id="x", server_label="y")
+
+
+@kind("invalid_value")
+def answer_that_nobody_asked_for(random: Random) -> Json:
+    return _create(type="mcp_approval_response", approval_request_id="item_unknown", approve=random.random() < 0.5)
+
+
+@kind("invalid_value", "unknown_parameter")
+def words_to_say_that_are_none(random: Random) -> Json:
+    words: list[Json] = [{"say": ""}, {"say": "x" * 70_000}, {"sing": "la"}]
+    return {"type": "response.create", "response": {"vivavoce": random.choice(words)}}
+
+
+@kind("parameter_locked", "invalid_value")
+def lock_of_ones_own(random: Random) -> Json:
+    return _session(vivavoce={"locked": random.choice((["instructions"], ["everything"], []))})
 
 
 @kind("invalid_value")

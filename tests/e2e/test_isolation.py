@@ -23,7 +23,7 @@ WORD_MS = 250  # a word and its gap in the voice of the built-in script
 
 
 def test_two_conversations_at_once_do_not_mix(server: str, say: Say) -> None:
-    introductions = {"Peter": say("Hello, my name is Peter."), "Robert": say("Hello, my name is Robert.")}
+    introductions = {"Peter": say("Hello, my name is Peter.", "ash"), "Robert": say("Hello, my name is Robert.")}
 
     async def introduce(name: str) -> str:
         async with talking(server) as client:

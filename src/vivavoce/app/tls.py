@@ -202,12 +202,23 @@ def _create(path: Path, content: bytes) -> None:
 
 
 def _replace(path: Path, content: bytes) -> None:
-    _scratch(path, content).replace(path)
+    scratch = _scratch(path, content)
+    try:
+        scratch.replace(path)
+    except OSError:
+        scratch.unlink()
+        raise
 
 
 def _scratch(path: Path, content: bytes) -> Path:
     """Return a file beside `path`, readable by its owner only."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
-    with open(descriptor, "wb") as file:
-        file.write(content)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())  # before the rename: a crash must not leave an empty key under its name
+    except BaseException:
+        os.unlink(name)
+        raise
     return Path(name)

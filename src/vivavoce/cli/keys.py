@@ -11,14 +11,18 @@ from typing import Final
 import msgspec
 import typer
 
+from vivavoce.app.secrets import PREFIX
 from vivavoce.cli.faults import CommandError, faults_as_sentences, load_configuration
 from vivavoce.runtime.clock import SystemClock
 from vivavoce.store.credentials import (
     ID_CHARACTERS,
+    KEY_ID_PREFIX,
+    KEY_PREFIX,
     SECRET_ID_PREFIX,
     CredentialsUnreadable,
     KeyFile,
     StoredKey,
+    key_digest,
 )
 from vivavoce.wiring import key_file
 
@@ -46,7 +50,8 @@ def run_create(place: KeyPlace, name: str, expires_days: int | None) -> None:
         now_s = SystemClock().unix_s()
         expires_at = None if expires_days is None else now_s + expires_days * DAY_S
         file = place.file()
-        made = file.create(name, now_s, expires_at)
+        with _full_disk_as_sentence(file):
+            made = file.create(name, now_s, expires_at)
         typer.echo(f"Made {made.stored.id} in {file.path}. This is the only time the key is shown:", err=True)
         typer.echo(made.text)
 
@@ -64,14 +69,28 @@ def run_list(place: KeyPlace, *, as_json: bool) -> None:
 
 
 def run_revoke(place: KeyPlace, id: str) -> None:
-    """Revoke a key or a client secret by its id."""
+    """Revoke a key or a client secret by its id, or by itself; then too only its id is printed."""
     with faults_as_sentences(), _unreadable_as_sentence():
-        now_s = SystemClock().unix_s()
-        if _SECRET_ID.fullmatch(id):
-            place.file().revoke_secret(id, now_s)  # only the servers know which secrets exist
-        elif not place.file().revoke_key(id, now_s):
-            raise CommandError(f"No key with the id {id!r} that is not revoked already.")
+        id = _id_of(id)
+        with _full_disk_as_sentence(place.file()) as file:
+            _revoke(file, id)
         typer.echo(f"Revoked {id}. Running sessions go on; no other is opened with it.", err=True)
+
+
+def _revoke(file: KeyFile, id: str) -> None:
+    now_s = SystemClock().unix_s()
+    if _SECRET_ID.fullmatch(id):
+        file.revoke_secret(id, now_s)  # only the servers know which secrets exist
+    elif not file.revoke_key(id, now_s):
+        raise CommandError(f"No key with the id {id!r} that is not revoked already.")
+
+
+def _id_of(text: str) -> str:
+    """Return the id of a key or a secret that was given in place of its id."""
+    for beginning, prefix in ((KEY_PREFIX, KEY_ID_PREFIX), (PREFIX, SECRET_ID_PREFIX)):
+        if text.startswith(beginning):
+            return f"{prefix}{key_digest(text).hex()[:ID_CHARACTERS]}"
+    return text
 
 
 @contextlib.contextmanager
@@ -80,6 +99,15 @@ def _unreadable_as_sentence() -> Iterator[None]:
         yield
     except CredentialsUnreadable as error:
         raise CommandError(str(error)) from error
+
+
+@contextlib.contextmanager
+def _full_disk_as_sentence(file: KeyFile) -> Iterator[KeyFile]:
+    try:
+        yield file
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CommandError(f"The key file {file.path} cannot be changed: {reason}. Nothing was changed.") from error
 
 
 def _line(key: StoredKey, now_s: int) -> str:

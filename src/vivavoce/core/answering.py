@@ -110,12 +110,16 @@ def report_end(state: SessionState, response: Response, now: float) -> None:
     if response.is_live or response.id not in state.responding.live:
         return
     state.responding.forget(response)
-    done = _wire_response(response)
-    state.out.send(ResponseDone(event_id=state.out.event_id(), response=done))
+    state.out.send(ResponseDone(event_id=state.out.event_id(), response=_wire_response(response)))
     limits = state.profile.limits
-    limits.charge(done.usage.total_tokens if done.usage is not None else 0, now)
+    charge(state, response, now)
     if left := limits.report(now):
         state.out.send(RateLimitsUpdated(event_id=state.out.event_id(), rate_limits=left))
+
+
+def charge(state: SessionState, response: Response, now: float) -> None:
+    """Count against the limits what a response has used."""
+    state.profile.limits.charge(_usage(response).total_tokens, now)
 
 
 def _answers_silence(state: SessionState, response: Response) -> bool:
@@ -178,7 +182,7 @@ def _status_details(response: Response) -> wire.StatusDetails | None:
 
 def _usage(response: Response) -> wire.Usage:
     tokens = response.tokens
-    text_out = tokens.text_out or text_tokens(response.output_characters)
+    text_out = response.output_tokens
     audio_out = -(-response.output_samples // (SAMPLES_PER_MS * MS_PER_OUTPUT_AUDIO_TOKEN))
     return wire.Usage(
         total_tokens=tokens.text_in + tokens.audio_in + text_out + audio_out,

@@ -94,15 +94,10 @@ def _forced(choice: ToolChoice, rounds: McpRounds) -> tuple[str, tuple[FunctionS
     if not isinstance(choice, ToolChoiceMcp):
         return "required", _some(rounds.specs)
     own = {target.name: name for name, target in rounds.targets.items() if target.server.label == choice.server_label}
-    is_named = isinstance(choice.name, str)
-    specs = _some(
-        tuple(
-            spec
-            for spec in rounds.specs
-            if spec.name in own.values() and (not is_named or spec.name == own.get(choice.name))
-        )
-    )
-    return (f"function:{specs[0].name}", rounds.specs) if is_named else ("required", specs)
+    if not isinstance(choice.name, str):
+        return "required", _some(tuple(spec for spec in rounds.specs if spec.name in own.values()))
+    (spec,) = _some(tuple(spec for spec in rounds.specs if spec.name == own.get(str(choice.name))))
+    return f"function:{spec.name}", rounds.specs
 
 
 def _some(specs: tuple[FunctionSpec, ...]) -> tuple[FunctionSpec, ...]:

@@ -7,7 +7,7 @@ from vivavoce.core.answering import cancel_response, create_response
 from vivavoce.core.configuring import extension_of, update_session
 from vivavoce.core.detection import detection_of
 from vivavoce.core.limits import MAX_RESPONSES, MIN_COMMIT_MS, SAMPLES_PER_MS
-from vivavoce.core.mcp_tools import check_servers, import_tools
+from vivavoce.core.mcp_tools import check_labels, check_servers, import_tools
 from vivavoce.core.planning import (
     check_forced_server,
     plan_response,
@@ -106,6 +106,7 @@ def _create_response(state: SessionState, event: client.ResponseCreate, now: flo
         raise bad_response(f"At most {MAX_RESPONSES} responses may run at once.", "response")
     if params is not None and params.tools is not None:
         check_servers(state, params.tools, "response.tools")
+        check_labels(state, params.tools, "response.tools")
     given = params.input if params is not None else None
     context = tuple(state.conversation) if given is None else client_items.context_entries(state, given)
     plan = plan_response(state, params, context)

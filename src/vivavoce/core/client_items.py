@@ -147,6 +147,8 @@ def delete_item(state: SessionState, item_id: str) -> None:
         state.tools.forget(entry.item.call_id)
     if isinstance(entry.item, McpApprovalRequest):
         state.tools.mcp.forget(item_id)
+    if isinstance(entry.item, McpApprovalResponse):
+        state.tools.mcp.forget(entry.item.approval_request_id)
     if state.transcripts.drop(item_id):
         state.out.put(AbortTranscript(item_id))
         state.facts.append(TranscriptSettled(item_id, "", None))

@@ -124,7 +124,8 @@ def _answers_by_itself(session: RealtimeSession) -> bool:
 def _change_encoding(state: SessionState, session: RealtimeSession) -> None:
     """With detection on, buffered silence is nobody's audio and does not stand in the way."""
     listening = state.listening
-    if listening.utterance is not None or (detection_of(state) is None and listening.buffer.duration_ms):
+    kept_ms = extension_of(state.session).pre_roll_ms  # of the clear that came before
+    if listening.utterance is not None or (detection_of(state) is None and listening.buffer.duration_ms > kept_ms):
         raise invalid_content(
             "session.audio.input.format", "the format changes only while no audio is buffered; commit or clear first"
         )

@@ -56,6 +56,9 @@ def append_audio(state: SessionState, audio: bytes) -> None:
     if detection is None:
         _feed_manual_turn(state, added)
         return
+    if listening.is_deaf:
+        listening.buffer.discard_before(listening.buffer.end_sample)
+        return
     state.out.put(DetectSpeech(listening.detection_id, position, added, listening.buffer.encoding))
     end_turn_if_due(state)
 
@@ -90,6 +93,7 @@ def fail_detection(state: SessionState, failed: DetectionFailed) -> None:
     if detection_of(state) is None or failed.detection_id != listening.detection_id:
         return
     listening.turn.reset(listening.buffer.end_sample)
+    listening.is_deaf = True
     if listening.utterance is not None:
         state.facts.append(SpeechEnded(listening.buffer.end_sample))
     message = f"Speech detection failed: {failed.fault.message}. 'input_audio_buffer.clear' starts it again."

@@ -28,6 +28,7 @@ class Listening:
         self.turn = TurnDetector()
         self.utterance: Utterance | None = None
         self.detection_id = 1
+        self.is_deaf = False  # the detector failed: audio that comes is nobody's
         self.idle_since_sample: int | None = None  # the silence that may time out began here
         self.idle_prompts = 0
         self.prompted_after = 0  # responses that had finished when the user was last found idle
@@ -42,6 +43,7 @@ class Listening:
     def restart_detection(self) -> None:
         """Drop the detector stream; the next audio goes to a fresh one. Scores still under way are void."""
         self.detection_id += 1
+        self.is_deaf = False
         self.turn.reset(self.buffer.end_sample)
 
     def discard_silence(self, prefix_samples: int) -> None:

@@ -70,6 +70,11 @@ class McpLedger:
     def get(self, label: str) -> Imported | None:
         return self._servers.get(label)
 
+    def named_by(self, tool: McpTool) -> Imported | None:
+        """Return the server that a tool names, unless another has taken its label since."""
+        imported = self._servers.get(tool.server_label)
+        return imported if imported is not None and imported.server.url == tool.server_url else None
+
     def by_item(self, item_id: str) -> Imported | None:
         """Return the listing under way that an item stands for."""
         found = [imported for imported in self._servers.values() if imported.item_id == item_id]
@@ -92,7 +97,7 @@ class McpLedger:
 
     def is_awaited(self, tools: Iterable[Tool]) -> bool:
         """Tell whether tools that a response would offer may still come in time."""
-        listings = [self._servers.get(tool.server_label) for tool in tools if isinstance(tool, McpTool)]
+        listings = [self.named_by(tool) for tool in tools if isinstance(tool, McpTool)]
         return any(found is not None and found.state is Listing.LISTING and found.is_waited_for for found in listings)
 
     def first_deadline(self) -> float | None:
@@ -122,8 +127,9 @@ class McpLedger:
             self.approved.append(call)
 
     def forget(self, request_id: str) -> None:
-        """The request was deleted."""
+        """The request, or the client's word on it, was deleted: unless it has begun, the call is not made."""
         self._asked.pop(request_id, None)
+        self.approved = [call for call in self.approved if call.request_id != request_id]
 
     def take_approved(self) -> list[AskedCall]:
         taken, self.approved = self.approved, []
@@ -167,7 +173,7 @@ def offered(
     targets: dict[str, McpTarget] = {}
     taken = {spec.name for spec in specs}
     for tool in tools:
-        imported = ledger.get(tool.server_label) if isinstance(tool, McpTool) else None
+        imported = ledger.named_by(tool) if isinstance(tool, McpTool) else None
         if imported is None or not isinstance(tool, McpTool):
             continue
         for listed in allowed(tool, imported.tools):
@@ -191,7 +197,7 @@ def allowed(tool: McpTool, listed: Iterable[McpListedTool]) -> tuple[McpListedTo
 def _free_name(taken: set[str], label: str, name: str) -> str:
     """A tool keeps its name unless another has it, as far as it is one that generators take."""
     plain = _NO_NAME.sub("_", name)
-    free = plain[:_MAX_NAME] if plain[:_MAX_NAME] not in taken else f"{label}__{plain}"[:_MAX_NAME]
+    free = plain[:_MAX_NAME] if plain and plain[:_MAX_NAME] not in taken else f"{label}__{plain}"[:_MAX_NAME]
     for number in range(2, len(taken) + 3):
         if free not in taken:
             break

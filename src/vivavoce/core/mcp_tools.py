@@ -8,6 +8,7 @@ from vivavoce.core.conversation import Entry
 from vivavoce.core.mcp import Imported, Listing, server_of
 from vivavoce.core.state import SessionState
 from vivavoce.core.vocabulary import CancelMcp, ListMcpTools, McpListingFailed, McpToolsListed
+from vivavoce.protocol.errors import invalid_content
 from vivavoce.protocol.hosts import check_authorization, check_headers, check_url
 from vivavoce.protocol.items import McpListTools
 from vivavoce.protocol.server_events import (
@@ -35,6 +36,23 @@ def check_servers(state: SessionState, tools: Sequence[Tool], param: str) -> Non
             if server.authorization is not None:
                 check_authorization(server.authorization, f"{path}.authorization")
             check_headers(dict(server.headers), server.authorization is not None, f"{path}.headers")
+
+
+def check_labels(state: SessionState, tools: Sequence[Tool], param: str) -> None:
+    """Refuse tools of a response that put another server, or other secrets, under a label of the session.
+
+    Raises:
+        ClientError: `invalid_value`, naming the label.
+    """
+    labels = {tool.server_label for tool in state.session.tools if isinstance(tool, McpTool)}
+    for index, tool in enumerate(tools):
+        known = state.tools.mcp.get(tool.server_label) if isinstance(tool, McpTool) else None
+        if not isinstance(tool, McpTool) or known is None or tool.server_label not in labels:
+            continue
+        path = f"{param}[{index}]"
+        if server_of(tool, known.server, path) != known.server:
+            explanation = "the session has another server, or other credentials, under this label"
+            raise invalid_content(f"{path}.server_label", explanation)
 
 
 def import_tools(state: SessionState, tools: Sequence[Tool], now: float) -> None:

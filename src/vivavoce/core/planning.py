@@ -108,12 +108,12 @@ def check_forced_server(state: SessionState, tools: Sequence[Tool], choice: Tool
     if not isinstance(choice, ToolChoiceMcp):
         return
     label, param = choice.server_label, "response.tool_choice"
-    imported = state.tools.mcp.get(label)
+    tool = next(tool for tool in tools if isinstance(tool, McpTool) and tool.server_label == label)
+    imported = state.tools.mcp.named_by(tool)
     if imported is None or imported.state is not Listing.LISTED:
         is_failed = imported is not None and imported.state is Listing.FAILED
         what = "could not be listed" if is_failed else "are still being listed"
         raise bad_response(f"The tools of the MCP server '{label}' {what}.", f"{param}.server_label")
-    tool = next(tool for tool in tools if isinstance(tool, McpTool) and tool.server_label == label)
     names = [listed.name for listed in allowed(tool, imported.tools)]
     if isinstance(choice.name, str) and choice.name not in names:
         raise invalid_value(choice.name, names, f"{param}.name")
@@ -138,6 +138,6 @@ def _instructions(state: SessionState, params: ResponseParams) -> str:
         return params.instructions
     if params.prompt is not None:
         return resolve(prompts, params.prompt, "response.prompt")
-    if session.prompt is not None and session.instructions == state.profile.instructions:
+    if session.prompt is not None and session.instructions in ("", state.profile.instructions):
         return resolve(prompts, session.prompt, "session.prompt")
     return session.instructions

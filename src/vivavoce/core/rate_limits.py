@@ -1,5 +1,6 @@
 """How much one key may use: buckets that fill steadily over a minute, shared by the sessions of the key."""
 
+import math
 from typing import Literal
 
 from vivavoce.protocol.server_events import RateLimit
@@ -16,9 +17,10 @@ class Bucket:
         self._level = float(limit)
         self._filled_at: float | None = None
 
-    def has_any(self, now: float) -> bool:
+    def wait_s(self, now: float) -> float:
+        """Return how long it takes until a unit may be spent, 0 if one may be."""
         self._fill(now)
-        return self._level >= 1
+        return max(0.0, 1 - self._level) * WINDOW_S / self.limit
 
     def spend(self, units: int, now: float) -> None:
         self._fill(now)
@@ -50,9 +52,9 @@ class RateLimits:
     def admit(self, now: float) -> str | None:
         """Count a response; return the limit that refuses it, in words, or None."""
         for bucket in self._buckets:
-            if not bucket.has_any(now):
-                wait_s = max(1, round(WINDOW_S / bucket.limit))
-                return f"Rate limit reached: {bucket.limit} {bucket.name} per minute. Try again in {wait_s} s."
+            if (wait_s := bucket.wait_s(now)) > 0:
+                again = f"Try again in {math.ceil(wait_s)} s."
+                return f"Rate limit reached: {bucket.limit} {bucket.name} per minute. {again}"
         if self._requests is not None:
             self._requests.spend(1, now)
         return None

@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 import msgspec
 
+from vivavoce.core.context import text_tokens
 from vivavoce.core.conversation import Conversation, Entry
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.heard import SpokenSegment
@@ -96,8 +97,9 @@ class TokenCount(msgspec.Struct):
     text_in: int = 0
     audio_in: int = 0
     cached: int = 0
-    text_out: int = 0  # as the generator counted them; 0: it did not
+    text_out: int = 0  # of the rounds that have ended
     estimated: int = 0  # of the input, in the round under way
+    counted_characters: int = 0  # of output: those that `text_out` stands for
 
 
 class _Speech(msgspec.Struct):
@@ -135,8 +137,9 @@ class Response:
         return tuple(item.item for item in self.items)
 
     @property
-    def output_characters(self) -> int:
-        return self._characters
+    def output_tokens(self) -> int:
+        """Text tokens that were generated; an estimate for the round under way."""
+        return self.tokens.text_out + text_tokens(self._characters - self.tokens.counted_characters)
 
     @property
     def output_samples(self) -> int:
@@ -147,11 +150,11 @@ class Response:
         """Whether its MCP calls have returned, and it goes on with what they say."""
         return self.state is ResponseState.CALLING and self.mcp.is_complete
 
-    def begin(self, text_tokens: int, audio_tokens: int) -> None:
-        """The context is complete and costs this much; the generator was asked."""
-        self.tokens.text_in += text_tokens
-        self.tokens.estimated = text_tokens
-        self.tokens.audio_in += audio_tokens
+    def begin(self, text_in: int, audio_in: int) -> None:
+        """The context is complete and costs this many tokens; the generator was asked."""
+        self.tokens.text_in += text_in
+        self.tokens.estimated = text_in
+        self.tokens.audio_in += audio_in
         self.mcp.begin()
         self._go(ResponseState.GENERATING)
 
@@ -217,10 +220,12 @@ class Response:
     def count_tokens(self, counted: TokenCount) -> None:
         """Take the generator's own counts of a round in place of the estimate; 0 means that it did not count."""
         if self.state is ResponseState.GENERATING:
-            text_in = counted.text_in or self.tokens.estimated
+            text_in = counted.text_in if counted.text_in > 0 else self.tokens.estimated
             self.tokens.text_in += text_in - self.tokens.estimated
-            self.tokens.cached += min(counted.cached, text_in)
-            self.tokens.text_out += counted.text_out
+            self.tokens.cached += max(0, min(counted.cached, text_in))
+            text_out = counted.text_out if counted.text_out > 0 else self.output_tokens - self.tokens.text_out
+            self.tokens.text_out += text_out
+            self.tokens.counted_characters = self._characters
 
     def finish_generation(self, out: Emitter, reason: GenerationEnd) -> None:
         """The generator has ended."""

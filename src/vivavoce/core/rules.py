@@ -5,7 +5,8 @@
 - The user's turn ends: `speech_stopped`, the commit and the item; the final transcript is asked for.
 - An utterance is committed, with `create_response` and no active response: an automatic response is pending.
 - A transcript is settled: the pending response is created (unless there are no words); waiting ones may begin.
-- The client approves an MCP call: a response makes it and goes on with the result.
+- The client approves an MCP call: a response makes it and goes on with the result, once a user who may interrupt is
+  silent.
 - The user stays idle: the silence becomes an item and, with `create_response`, a response is created.
 """
 
@@ -27,6 +28,7 @@ from vivavoce.core.state import (
     UtteranceCommitted,
 )
 from vivavoce.core.transcript_results import send_completed
+from vivavoce.core.turn import Turn
 from vivavoce.core.vocabulary import ClearPlayout, EngineFault
 
 
@@ -70,8 +72,15 @@ def note_heard(state: SessionState, now: float) -> None:
 def _make_approved_calls(state: SessionState, now: float) -> None:
     """Calls that the client has approved are made by a response, as soon as one may write to the conversation."""
     is_free = state.responding.active is None and state.responding.pending is None
-    if state.tools.mcp.approved and is_free and state.lifecycle is Lifecycle.ACTIVE:
+    if state.tools.mcp.approved and is_free and state.lifecycle is Lifecycle.ACTIVE and not _is_interrupting(state):
         create_response(state, plan_response(state, None, tuple(state.conversation)), now)
+
+
+def _is_interrupting(state: SessionState) -> bool:
+    """Tell whether the user speaks and is not to be spoken over."""
+    detection = detection_of(state)
+    is_speaking = state.listening.turn.state is not Turn.IDLE
+    return is_speaking and detection is not None and detection.interrupts_response
 
 
 def _begin_turn(state: SessionState, onset_sample: int, now: float) -> None:

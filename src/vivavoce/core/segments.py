@@ -9,7 +9,8 @@ from typing import Final
 from vivavoce.core.limits import FIRST_CLAUSE_CHARACTERS, MAX_SEGMENT_CHARACTERS
 
 # A sentence ends at a stop that white space follows, so that "3.5" and "e.g" stay whole; closing quotes belong to it.
-_SENTENCE_END: Final = re.compile(r"[.!?…]+[\"')\]]*\s+|\n+\s*")
+# Each run of stops is looked at once: text may be nothing else.
+_SENTENCE_END: Final = re.compile(r"(?<![.!?…])[.!?…]++[\"')\]]*+\s+|\n+\s*")
 _CLAUSE_END: Final = re.compile(r"[,;:][\"')\]]*\s+|\s[-–—]\s+")
 
 
@@ -22,12 +23,13 @@ class Segmenter:
 
     def feed(self, text: str) -> list[str]:
         """Take more text; return the pieces that are complete."""
-        self._pending += text
         pieces: list[str] = []
-        while (end := self._boundary()) is not None:
-            piece, self._pending = self._pending[:end], self._pending[end:]
-            self._is_first = False
-            pieces.append(piece)
+        for start in range(0, len(text), MAX_SEGMENT_CHARACTERS):  # what is pending, and searched, stays short
+            self._pending += text[start : start + MAX_SEGMENT_CHARACTERS]
+            while (end := self._boundary()) is not None:
+                piece, self._pending = self._pending[:end], self._pending[end:]
+                self._is_first = False
+                pieces.append(piece)
         return pieces
 
     def finish(self) -> list[str]:

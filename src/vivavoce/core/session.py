@@ -1,11 +1,12 @@
 """The local session: one input in, every output it causes out. It only dispatches; the machines decide."""
 
+from collections.abc import Sequence
 from typing import Final, Protocol
 
 import msgspec
 
 from vivavoce.core import engine_results, hearing
-from vivavoce.core.answering import cancel_response
+from vivavoce.core.answering import cancel_response, charge
 from vivavoce.core.client_commands import handle_client_event
 from vivavoce.core.configuring import open_session
 from vivavoce.core.emitter import Emitter
@@ -86,7 +87,7 @@ class LocalSession:
         """Take one input and return all outputs it causes, in order."""
         state = self._state
         if isinstance(input, Disconnected):
-            return self._disconnect()
+            return self._disconnect(now)
         if isinstance(input, Opened):
             return self._open(input, now) if state.lifecycle is Lifecycle.CREATED else []
         if state.lifecycle not in TAKES_INPUT:
@@ -101,10 +102,8 @@ class LocalSession:
             return []
         if state.span.expires_at is not None and now >= state.span.expires_at:
             return self._expire(now)
-        for item_id in state.transcripts.overdue(now):
-            state.out.put(AbortTranscript(item_id))
-            fault = EngineFault("transcriber", "engine_timeout", "the transcriber did not answer in time")
-            settle_failed_transcript(state, item_id, fault)
+        fault = EngineFault("transcriber", "engine_timeout", "the transcriber did not answer in time")
+        self._give_up(state.transcripts.overdue(now), fault)
         settle(state, now)
         state.tools.mcp.give_up_waiting(now)
         engine_results.begin_waiting(state, now)
@@ -151,10 +150,15 @@ class LocalSession:
     def _settle(self, now: float) -> list[Output]:
         state = self._state
         settle(state, now)
-        if state.lifecycle is Lifecycle.DRAINING and not state.responding.live and not state.responding.pending:
+        if state.lifecycle is Lifecycle.DRAINING and not self._has_unfinished():
             state.lifecycle = advance(state.lifecycle, Lifecycle.CLOSING)
             state.out.put(Close(1012, "The server is restarting."))
         return state.out.drain()
+
+    def _has_unfinished(self) -> bool:
+        """Tell whether the client waits for an answer or for the words of what it said."""
+        responding = self._state.responding
+        return bool(responding.live or responding.pending or self._state.transcripts.owed())
 
     def _open(self, opened: Opened, now: float) -> list[Output]:
         state = self._state
@@ -183,17 +187,27 @@ class LocalSession:
         if is_final:
             state.responding.pending = None
             self._cancel_responses(now)
+            fault = EngineFault("session", "engine_unavailable", "the server is restarting")
+            self._give_up(state.transcripts.owed(), fault)
+
+    def _give_up(self, item_ids: Sequence[str], fault: EngineFault) -> None:
+        """Words that are still to come are awaited no more."""
+        for item_id in item_ids:
+            self._state.out.put(AbortTranscript(item_id))
+            settle_failed_transcript(self._state, item_id, fault)
 
     def _cancel_responses(self, now: float) -> None:
         """End what runs; of the API's two reasons for it one is the server's."""
         for response in list(self._state.responding.live.values()):
             cancel_response(self._state, response, "turn_detected", now)
 
-    def _disconnect(self) -> list[Output]:
+    def _disconnect(self, now: float) -> list[Output]:
         state = self._state
         if state.lifecycle is Lifecycle.CLOSED:
             return []
         state.lifecycle = advance(state.lifecycle, Lifecycle.CLOSED)
+        for response in state.responding.live.values():
+            charge(state, response, now)
         self._stop_engines()
         return state.out.drain()
 

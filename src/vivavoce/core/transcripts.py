@@ -76,6 +76,10 @@ class Transcripts:
         """Return the items whose text is still to come."""
         return frozenset(self._live)
 
+    def owed(self) -> list[str]:
+        """Return the committed items whose words the client waits for."""
+        return [t.item_id for t in self._live.values() if t.is_visible and t.state is TranscriptState.FINISHING]
+
     def first_deadline(self) -> float | None:
         deadlines = [t.deadline for t in self._live.values() if t.state is TranscriptState.FINISHING]
         return min(deadlines, default=None)

@@ -23,25 +23,27 @@ class ContextTooLong(Exception):
 
 
 def fit_context(
-    entries: Sequence[Entry], truncation: Truncation, limit_tokens: int, fixed_tokens: int
+    entries: Sequence[Entry], truncation: Truncation, limit_tokens: int, fixed_tokens: int, own_tokens: int = 0
 ) -> tuple[int, tuple[ContextItem, ...]]:
     """Return how many of the oldest entries to leave out, and what a generator reads of the others.
 
     Args:
         limit_tokens: of the whole input.
         fixed_tokens: of instructions and tools, which are always sent.
+        own_tokens: of what the response has said and found out so far, which is always sent too.
 
     Raises:
         ContextTooLong: truncation is disabled, or the newest item alone is too long.
     """
-    budget = _budget(truncation, limit_tokens - fixed_tokens)
+    room = _room(truncation, limit_tokens - fixed_tokens)
+    budget = room - own_tokens
     items = context_items(entries)
     tokens = text_tokens(context_characters(items))
     if tokens <= budget:
         return 0, items
     if truncation == "disabled":
-        raise ContextTooLong(tokens + fixed_tokens, limit_tokens)
-    count = _excess(entries, _target(truncation, budget))
+        raise ContextTooLong(tokens + own_tokens + fixed_tokens, room + fixed_tokens)
+    count = _excess(entries, _target(truncation, room) - own_tokens)
     items = context_items(entries[count:])
     while count < len(entries) - 1 and text_tokens(context_characters(items)) > budget:
         count += 1  # entries may say more together than each for itself
@@ -51,18 +53,19 @@ def fit_context(
         items = context_items(entries[count:])
     kept_tokens = text_tokens(context_characters(items))
     if kept_tokens > budget or not items:
-        raise ContextTooLong(kept_tokens + fixed_tokens, limit_tokens)
+        raise ContextTooLong(kept_tokens + own_tokens + fixed_tokens, room + fixed_tokens)
     return count, items
 
 
-def _budget(truncation: Truncation, available: int) -> int:
+def _room(truncation: Truncation, available: int) -> int:
+    """Return the tokens that are left after instructions and tools."""
     limits = truncation.token_limits if isinstance(truncation, RetentionRatio) else UNSET
     given = UNSET if limits is UNSET else limits.post_instructions
     return available if given is UNSET else min(available, given)
 
 
-def _target(truncation: Truncation, budget: int) -> float:
-    return budget * truncation.retention_ratio if isinstance(truncation, RetentionRatio) else budget
+def _target(truncation: Truncation, room: int) -> float:
+    return room * truncation.retention_ratio if isinstance(truncation, RetentionRatio) else room
 
 
 def _excess(entries: Sequence[Entry], target: float) -> int:

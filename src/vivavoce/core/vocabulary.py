@@ -184,7 +184,7 @@ class McpCallFailed(msgspec.Struct, frozen=True):
 
 
 class Draining(msgspec.Struct, frozen=True):
-    """The server is shutting down: what is being answered is finished, then the session ends with close code 1012.
+    """The server is shutting down: what is being answered or transcribed is finished, then it ends with code 1012.
 
     `is_final`: the time for that is over; what still runs is cancelled.
     """

@@ -57,4 +57,4 @@ def value_at(session: msgspec.Struct, path: str) -> Any:
 
 def in_use(session: msgspec.Struct, paths: Iterable[str]) -> tuple[str, ...]:
     """Return those paths at which the session holds something."""
-    return tuple(path for path in paths if value_at(session, path) not in (None, (), "", False))
+    return tuple(path for path in paths if value_at(session, path) not in (None, (), ""))

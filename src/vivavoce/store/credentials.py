@@ -11,6 +11,7 @@ import hashlib
 import logging
 import os
 import secrets
+import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -26,6 +27,10 @@ ID_CHARACTERS: Final = 16  # of the hexadecimal SHA-256: enough to tell keys apa
 KEY_ID_PREFIX: Final = "key_"
 SECRET_ID_PREFIX: Final = "secret_"
 MAX_SECRET_LIFE_S: Final = 7_200  # the reference's limit; a revocation need not be remembered for longer
+MAX_FILE_BYTES: Final = 16 * 1024 * 1024  # some 50,000 keys; a server reads the file between two requests
+MAX_UNIX_S: Final = 253_402_300_799  # the end of the year 9999, where dates end
+
+UnixSeconds = Annotated[int, Meta(ge=0, le=MAX_UNIX_S)]
 
 _log = logging.getLogger(__name__)
 
@@ -40,9 +45,9 @@ class StoredKey(msgspec.Struct, frozen=True, kw_only=True):
     id: str
     name: str
     digest: Annotated[str, Meta(pattern=r"^[0-9a-f]{64}\Z")]
-    created_at: int
-    expires_at: int | None = None
-    revoked_at: int | None = None
+    created_at: UnixSeconds
+    expires_at: UnixSeconds | None = None
+    revoked_at: UnixSeconds | None = None
 
     def state(self, now_s: float) -> Literal["live", "expired", "revoked"]:
         if self.revoked_at is not None:
@@ -96,13 +101,23 @@ class KeyFile:
             CredentialsUnreadable: the file cannot be read, or is not ours.
         """
         try:
-            return msgspec.json.decode(self.path.read_bytes(), type=Credentials)
+            return msgspec.json.decode(self._content(), type=Credentials)
         except FileNotFoundError:
             return Credentials()
         except OSError as error:
             raise CredentialsUnreadable(f"The key file {self.path} cannot be read: {error.strerror}.") from error
         except (msgspec.MsgspecError, UnicodeError) as error:
             raise CredentialsUnreadable(f"The key file {self.path} is damaged: {error}.") from error
+
+    def _content(self) -> bytes:
+        with open(self.path, "rb", opener=_open_without_waiting) as file:
+            seen = os.fstat(file.fileno())
+            if not stat.S_ISREG(seen.st_mode):
+                raise CredentialsUnreadable(f"The key file {self.path} cannot be read: it is not a file.")
+            if seen.st_size > MAX_FILE_BYTES:
+                limit = f"expected at most {MAX_FILE_BYTES} bytes, got {seen.st_size}"
+                raise CredentialsUnreadable(f"The key file {self.path} is damaged: {limit}.")
+            return file.read(MAX_FILE_BYTES)
 
     def create(self, name: str, now_s: int, expires_at: int | None = None) -> NewKey:
         """Make a key and keep its hash.
@@ -151,7 +166,7 @@ class KeyFile:
     def _changing(self) -> Iterator[Credentials]:
         """Give what the file holds, while no other process changes it."""
         self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        lock = os.open(self.path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        lock = os.open(self.path.resolve().with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX)
             yield self.load()
@@ -159,17 +174,18 @@ class KeyFile:
             os.close(lock)  # which unlocks
 
     def _write(self, credentials: Credentials) -> None:
-        descriptor, name = tempfile.mkstemp(prefix=".keys-", dir=self.path.parent)  # mode 0600
+        target = self.path.resolve()  # behind a link there is one file for all who share it
+        descriptor, name = tempfile.mkstemp(prefix=".keys-", dir=target.parent)  # mode 0600
         try:
             with open(descriptor, "wb") as file:
                 file.write(msgspec.json.format(msgspec.json.encode(credentials), indent=2) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            os.replace(name, self.path)
+            os.replace(name, target)
         except BaseException:
             os.unlink(name)
             raise
-        _sync_folder(self.path.parent)
+        _sync_folder(target.parent)
 
 
 class KeyWatch:
@@ -213,6 +229,11 @@ class KeyWatch:
 
 def _revoked(key: StoredKey, now_s: int) -> StoredKey:
     return key if key.revoked_at is not None else msgspec.structs.replace(key, revoked_at=now_s)
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open what may turn out to be no file: a pipe would wait for its writer."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _sync_folder(folder: Path) -> None:

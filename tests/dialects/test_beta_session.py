@@ -43,12 +43,12 @@ def test_every_field_finds_its_place() -> None:
         "instructions": "x",
         "audio": {
             "input": {
-                "format": "g711_ulaw",
+                "format": {"type": "audio/pcmu"},
                 "transcription": {"model": "whisper-1"},
                 "turn_detection": {"type": "server_vad", "threshold": 0.4},
                 "noise_reduction": {"type": "near_field"},
             },
-            "output": {"voice": "ash", "format": "pcm16", "speed": 1.0},
+            "output": {"voice": "ash", "format": {"type": "audio/pcm", "rate": 24000}, "speed": 1.0},
         },
         "tools": [{"type": "function", "name": "f"}],
         "tool_choice": "auto",
@@ -93,7 +93,7 @@ def test_a_transcription_session_has_only_its_own_fields() -> None:
 
     assert flat_to_ga(flat, "transcription").session == {
         "type": "transcription",
-        "audio": {"input": {"format": "pcm16"}},
+        "audio": {"input": {"format": {"type": "audio/pcm", "rate": 24000}}},
         "include": [],
     }
     with pytest.raises(ClientError) as refused:

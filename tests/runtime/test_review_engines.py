@@ -25,6 +25,7 @@ from vivavoce.runtime.priority import Precedence
 from vivavoce.runtime.registry import Registry, SessionSettings
 from vivavoce.runtime.sink import SessionRequest
 from vivavoce.testing.conformance import OrderChecker, check_types
+from vivavoce.testing.pacer import pace
 from vivavoce.testing.virtual import run_virtual
 from vivavoce.transports.loopback import LoopbackClient
 
@@ -71,11 +72,11 @@ class OddScorer(Odd):
 
     def __init__(self, answer: float | BaseException | None) -> None:
         self._answer = answer
-        self.asked = 0
         self.waiting = 0
+        self.asked = asyncio.Event()
 
     async def score(self, pcm: bytes) -> float:
-        self.asked += 1
+        self.asked.set()
         if isinstance(self._answer, BaseException):
             raise self._answer
         if self._answer is not None:
@@ -85,7 +86,7 @@ class OddScorer(Odd):
             await asyncio.Event().wait()
         finally:
             self.waiting -= 1
-        raise AssertionError("nothing ends the wait")
+        return 0.0
 
 
 class OddConnector(Odd):
@@ -158,18 +159,31 @@ class Talk:
         self._client.close()
 
 
+def hosting(**engines: Any) -> Registry:
+    return Registry({"scripted": msgspec.structs.replace(GOOD, **engines)}, SETTINGS, LoopClock(), CountingIds())
+
+
+async def passed(duration_ms: int) -> None:
+    """Let virtual time pass."""
+
+    async def nothing(chunk: bytes) -> None:
+        """Send nothing."""
+
+    await pace([b""], duration_ms, nothing)
+
+
 def talked(work: Work, **engines: Any) -> list[Json]:
     """Hold a conversation with engines of which some are odd; nothing is left. Returns what was reported."""
     reports: list[Json] = []
 
     async def main() -> None:
         asyncio.get_running_loop().set_exception_handler(lambda loop, report: reports.append(report))
-        registry = Registry({"scripted": msgspec.structs.replace(GOOD, **engines)}, SETTINGS, LoopClock(), CountingIds())
+        registry = hosting(**engines)
         talk = Talk(registry)
         await work(talk)
         assert [str(violation) for violation in talk.checker.finish(is_cut=True)] == []
         talk.leave()
-        await asyncio.sleep(1)  # of virtual time
+        await passed(1_000)
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert len(registry) == 0
 
@@ -185,27 +199,39 @@ def test_whatever_a_turn_scorer_answers_the_turn_ends_and_the_session_goes_on(an
     scorer = OddScorer(answer)
 
     async def main() -> list[str]:
-        loop = asyncio.get_running_loop()
-        loop.set_exception_handler(lambda loop, report: None)
-        registry = Registry(
-            {"scripted": msgspec.structs.replace(GOOD, turn_scorer=scorer)}, SETTINGS, LoopClock(), CountingIds()
-        )
-        talk = Talk(registry)
+        asyncio.get_running_loop().set_exception_handler(lambda loop, report: None)  # contract breaches are reported
+        talk = Talk(hosting(turn_scorer=scorer))
         talk.update(audio={"input": {"turn_detection": {"type": "semantic_vad", "eagerness": "high"}}})
-        talk.append(*[LOUD] * 30)
-        for _ in range(150):
-            talk.append(QUIET)
-            await asyncio.sleep(0.001)
+        talk.append(*[LOUD] * 30, *[QUIET] * 12)
         async with asyncio.timeout(30):
+            await scorer.asked.wait()
+            talk.append(*[QUIET] * 150)
             await talk.until("response.done")
         talk.leave()
         return [event["type"] for event in talk.events]
 
     types = asyncio.run(main())
 
-    assert scorer.asked >= 1
     assert types.count("input_audio_buffer.committed") == 1
     assert "error" not in types
+
+
+def test_a_turn_scorer_that_hangs_is_asked_anew_and_holds_one_silence_only() -> None:
+    scorer = OddScorer(None)
+
+    async def main() -> int:
+        talk = Talk(hosting(turn_scorer=scorer))
+        talk.update(audio={"input": {"turn_detection": {"type": "semantic_vad", "eagerness": "low"}}})
+        for _ in range(3):
+            scorer.asked.clear()
+            talk.append(*[LOUD] * 30, *[QUIET] * 15)
+            async with asyncio.timeout(30):
+                await scorer.asked.wait()
+        waiting = scorer.waiting
+        talk.leave()
+        return waiting
+
+    assert asyncio.run(main()) == 1
 
 
 # MCP connectors ---------------------------------------------------------------------------------------------------
@@ -283,7 +309,7 @@ class SlowSynthesizer(Odd):
 
     async def synthesize(self, request: SpeechRequest) -> AsyncIterator[SpeechChunk]:
         for _ in range(10):
-            await asyncio.sleep(0.02)
+            await passed(20)
             self.spoken.append(request.text)
             yield SpeechChunk(QUIET)
 

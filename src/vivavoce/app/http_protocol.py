@@ -14,7 +14,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 from uvicorn.server import ServerState
 
-from vivavoce.app.errors import HttpError, make_request_id
+from vivavoce.app.errors import HttpError, draining, make_request_id
 
 HEAD_LIMIT_BYTES: Final = 64 * 1024
 HEAD_DEADLINE_S: Final = 10.0
@@ -71,6 +71,13 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             self._drops_body = self.cycle.more_body
             self._expect_head()
 
+    def shutdown(self) -> None:
+        """End the connection when it is idle; a request of which the rest is awaited is not waited for."""
+        if self._awaits_body:
+            self._refuse(draining())
+        else:
+            super().shutdown()
+
     def send_400_response(self, msg: str) -> None:
         self._refuse(HttpError(status=400, message=msg))
 
@@ -100,5 +107,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     @property
     def _is_answering(self) -> bool:
+        cycle = self._open_cycle
+        return cycle is not None and cycle.response_started
+
+    @property
+    def _awaits_body(self) -> bool:
+        cycle = self._open_cycle
+        return cycle is not None and cycle.more_body and not cycle.response_started
+
+    @property
+    def _open_cycle(self) -> RequestResponseCycle | None:
         cycle: RequestResponseCycle | None = self.cycle  # None before the first request, whatever uvicorn declares
-        return cycle is not None and cycle.response_started and not cycle.response_complete
+        return None if cycle is None or cycle.response_complete else cycle

@@ -11,7 +11,6 @@ Json = Any  # JSON boundary: what clients and upstreams send
 Body = dict[str, Any]  # JSON boundary: an object of theirs
 
 FORMATS: Final = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
-DEFAULT_TRANSCRIPTION_MODEL: Final = "whisper-1"  # what the beta means where no model is named
 PCM_RATE_HZ: Final = 24_000
 _FORMAT_NAMES: Final = {type_: name for name, type_ in FORMATS.items()}
 _TOOL_CHOICES: Final = ("auto", "none", "required")
@@ -32,7 +31,7 @@ def modalities_to_ga(value: Json) -> Json:
 
 def modalities_to_beta(value: Json) -> Json:
     """Return `["audio", "text"]` for `["audio"]`."""
-    return ["audio", "text"] if value == ["audio"] else value
+    return ["audio", "text"] if value in (["audio"], ("audio",)) else value
 
 
 def format_to_ga(value: Json) -> Json:
@@ -84,11 +83,6 @@ def turn_detection_to_ga(value: Json) -> Json:
     return None if value.get("type") == "none" else {"type": "server_vad", **value}
 
 
-def transcription_to_ga(value: Json) -> Json:
-    """Return how user audio is transcribed, by `whisper-1` where no model is named."""
-    return {"model": DEFAULT_TRANSCRIPTION_MODEL, **value} if isinstance(value, dict) else value
-
-
 class Place(NamedTuple):
     """Where a beta field is in the canonical object, and how its value is said there."""
 
@@ -107,7 +101,7 @@ _SHARED: Final = {
 SESSION_PLACES: Final = {
     **_SHARED,
     "input_audio_format": Place(("audio", "input", "format"), format_to_ga, format_to_beta),
-    "input_audio_transcription": Place(("audio", "input", "transcription"), transcription_to_ga),
+    "input_audio_transcription": Place(("audio", "input", "transcription")),
     "turn_detection": Place(("audio", "input", "turn_detection"), turn_detection_to_ga),
     "input_audio_noise_reduction": Place(("audio", "input", "noise_reduction")),
     "max_response_output_tokens": Place(("max_output_tokens",)),

@@ -61,12 +61,20 @@ class ServerVad(msgspec.Struct, frozen=True, kw_only=True, tag="server_vad", for
     interrupt_response: bool = True
 
 
-class SemanticVad(msgspec.Struct, frozen=True, kw_only=True, tag="semantic_vad"):
-    """Turn detection by meaning. Numbers of `server_vad` given along with it have no effect."""
+class SemanticVad(msgspec.Struct, frozen=True, kw_only=True, tag="semantic_vad", forbid_unknown_fields=True):
+    """Turn detection by meaning. Numbers of `server_vad` given along with it have no effect and are dropped."""
 
     eagerness: Literal["low", "medium", "high", "auto"] = "auto"
     create_response: bool = True
     interrupt_response: bool = True
+    threshold: float | None | UnsetType = UNSET
+    prefix_padding_ms: int | None | UnsetType = UNSET
+    silence_duration_ms: int | None | UnsetType = UNSET
+    idle_timeout_ms: int | None | UnsetType = UNSET
+
+    def __post_init__(self) -> None:
+        for name in ("threshold", "prefix_padding_ms", "silence_duration_ms", "idle_timeout_ms"):
+            msgspec.structs.force_setattr(self, name, UNSET)
 
 
 TurnDetection = ServerVad | SemanticVad

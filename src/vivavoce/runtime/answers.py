@@ -24,6 +24,7 @@ from vivavoce.runtime.priority import Precedence
 from vivavoce.runtime.sink import Sink
 from vivavoce.runtime.speaking import ResponseVoice
 from vivavoce.runtime.tasks import Tasks
+from vivavoce.runtime.texts import whole_text
 
 
 class Answers:
@@ -99,9 +100,9 @@ class Answers:
             async for event in events:
                 match event:
                     case TextDelta(text=text):
-                        self._post(TextGenerated(response_id, text))
+                        self._post(TextGenerated(response_id, whole_text(text)))
                     case ToolCall(name=name, arguments=arguments):
-                        self._post(ToolCallGenerated(response_id, name, arguments))
+                        self._post(ToolCallGenerated(response_id, whole_text(name), whole_text(arguments)))
                     case Finished():
                         return event
         return Finished()

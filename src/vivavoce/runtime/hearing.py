@@ -64,8 +64,9 @@ class Hearing:
                 ear.abort()
 
     def score_turn(self, asked: ScoreTurn) -> None:
-        """Ask the turn scorer; without an answer the words decide alone."""
+        """Ask the turn scorer; without an answer the words decide alone. One about an earlier silence is given up."""
         if self._turn_scorer is not None:
+            self._scoring.cancel()
             self._scoring.start(self._score(self._turn_scorer, asked), name=f"score turn {asked.item_id}")
 
     @property
@@ -95,4 +96,7 @@ class Hearing:
         except EngineError as error:
             _log.warning("turn scorer failed", extra={"engine": error.engine, "reason": str(error)})
             return
+        if not 0 <= probability <= 1:  # NaN neither
+            name = scorer.capabilities.name
+            raise ValueError(f"the turn scorer '{name}' must answer with a probability in [0, 1], not {probability}")
         self._post(TurnScored(asked.item_id, asked.end_sample, probability))

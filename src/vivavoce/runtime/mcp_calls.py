@@ -1,7 +1,10 @@
 """Lists and calls the tools of remote MCP servers for a session, each on its own task."""
 
+import asyncio
 import logging
 from collections.abc import Callable
+
+import msgspec
 
 from vivavoce.core.vocabulary import (
     CallMcpTool,
@@ -16,7 +19,9 @@ from vivavoce.core.vocabulary import (
 )
 from vivavoce.engines.base import McpConnector, McpFailure
 from vivavoce.protocol.items import McpError, McpToolExecutionError
+from vivavoce.runtime.faults import is_cancelled
 from vivavoce.runtime.tasks import Tasks
+from vivavoce.runtime.texts import whole_text
 
 _log = logging.getLogger(__name__)
 
@@ -52,9 +57,13 @@ class McpCalls:
             fields = {"server_label": asked.server.label, "reason": failure.error.message}
             _log.warning("mcp server failed", extra=fields)
             result = _failed(asked, failure.error)
+        except asyncio.CancelledError as error:
+            if is_cancelled():
+                raise
+            result = _failed(asked, _broken(error))  # the connection's own work was cancelled
         except Exception as error:  # the adapter broke its contract; the trace is kept, the session goes on
             self._running.pop(asked.item_id, None)
-            self._post(_failed(asked, McpToolExecutionError(message=type(error).__name__)))
+            self._post(_failed(asked, _broken(error)))
             raise
         self._running.pop(asked.item_id, None)
         self._post(result)
@@ -64,10 +73,17 @@ class McpCalls:
         if connector is None:
             return _failed(asked, _UNAVAILABLE)
         if isinstance(asked, ListMcpTools):
-            return McpToolsListed(asked.item_id, await connector.list_tools(asked.server))
-        return McpCallReturned(asked.item_id, await connector.call_tool(asked.server, asked.name, asked.arguments))
+            tools = await connector.list_tools(asked.server)
+            msgspec.json.encode(tools)  # what cannot be sent to the client is no list of tools
+            return McpToolsListed(asked.item_id, tools)
+        output = await connector.call_tool(asked.server, asked.name, asked.arguments)
+        return McpCallReturned(asked.item_id, whole_text(output))
 
 
 def _failed(asked: ListMcpTools | CallMcpTool, error: McpError) -> McpListingFailed | McpCallFailed:
     kind = McpListingFailed if isinstance(asked, ListMcpTools) else McpCallFailed
-    return kind(asked.item_id, error)
+    return kind(asked.item_id, msgspec.structs.replace(error, message=whole_text(error.message)))
+
+
+def _broken(error: BaseException) -> McpToolExecutionError:
+    return McpToolExecutionError(message=type(error).__name__)

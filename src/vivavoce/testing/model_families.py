@@ -90,13 +90,13 @@ FAMILIES: Final = (
         name="passive",
         about="turns that are not answered by themselves",
         input={**_vad(create_response=False), **_SHOWN},
-        bounds={"hear": 8, "create": 1, "aside": 1, "text": 1, "chunk": 1, "item": 1},
+        bounds={"hear": 6, "create": 1, "aside": 1, "text": 1, "chunk": 1, "item": 1},
     ),
     Family(
         name="push to talk",
         about="manual turns: append, clear, commit, create",
         input={**_MANUAL, **_SHOWN},
-        bounds={"append": 9, "commit": 2, "clear": 1, "create": 1, "text": 1, "chunk": 1, "revise": 1, "fault": 1},
+        bounds={"append": 8, "commit": 2, "clear": 1, "create": 1, "text": 1, "chunk": 1, "revise": 1, "fault": 1},
     ),
     Family(
         name="switching",
@@ -119,7 +119,7 @@ FAMILIES: Final = (
     Family(
         name="tools",
         about="function calls, their outputs in any order, items deleted meanwhile",
-        bounds={"create": 2, "text": 1, "call": 2, "output": 1, "delete": 1, "cancel": 1, "chunk": 1},
+        bounds={"create": 2, "text": 1, "call": 2, "output": 2, "delete": 1, "cancel": 1, "chunk": 1, "item": 1},
     ),
     Family(
         name="limits",
@@ -130,7 +130,7 @@ FAMILIES: Final = (
         name="lost words",
         about="transcribers that fail, say nothing or are too late, while items are deleted",
         input={**_vad(), **_SHOWN},
-        bounds={"hear": 7, "fault": 2, "revise": 1, "empty": 1, "delete": 1, "create": 1},
+        bounds={"hear": 8, "fault": 2, "revise": 1, "empty": 1, "delete": 1, "create": 1},
     ),
     Family(
         name="silence",

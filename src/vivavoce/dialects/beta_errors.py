@@ -12,6 +12,7 @@ from vivavoce.protocol.errors import ClientError
 
 _QUOTED: Final = re.compile(r"'((?:session|response)\.[\w.\[\]]*)'")
 _PART_NAME: Final = re.compile(r"'output_(text|audio)'")
+_HINT: Final = "Did you mean '"
 _SUPPORTED: Final = "Supported "  # after it come names of the API, before it what the client sent
 
 
@@ -83,8 +84,8 @@ def below(error: ClientError, root: str) -> ClientError:
     if detail.param is None:
         return error
     path = f"{root}.{detail.param}"
-    message = detail.message.replace(f"'{detail.param}'", f"'{path}'", 1) if detail.param in detail.message else ""
-    return ClientError(detail.code, message or detail.message, path, detail.event_id, detail.type)
+    message = detail.message.replace(f"'{detail.param}'", f"'{path}'", 1).replace(_HINT, f"{_HINT}{root}.")
+    return ClientError(detail.code, message, path, detail.event_id, detail.type)
 
 
 def _renamed(path: str, names: Mapping[str, str]) -> str:

@@ -1,17 +1,18 @@
 """Messages as bytes: which event they hold, that event under another name, and its JSON."""
 
 import re
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 
 from vivavoce.dialects.beta_fields import Body
 from vivavoce.protocol.codec import MAX_REREAD_VALUES
-from vivavoce.protocol.errors import unreadable
+from vivavoce.protocol.errors import ClientError, unreadable
 
 # The type is the first member, or the second after the id, of what all known clients and servers send.
 _HEAD: Final = re.compile(rb'\s*\{\s*(?:"event_id"\s*:\s*"[^"\\]*"\s*,\s*)?"type"\s*:\s*"([a-z_.]+)"')
-_TYPE: Final = "type"
+UNCOUNTED_BYTES: Final = 1024 * 1024  # reading this much takes milliseconds, whatever it holds
 
 
 class _Head(msgspec.Struct):
@@ -41,28 +42,38 @@ def retyped(message: bytes, name: str) -> bytes | None:
 
 
 def body_of(message: bytes) -> Body | None:
-    """Return the JSON object of a message, None if it cannot be read.
-
-    Raises:
-        ClientError: it holds so many values that reading them would stall other sessions.
-    """
-    if sum(message.count(mark) for mark in (b"{", b"[", b",")) > MAX_REREAD_VALUES:
-        raise unreadable(f"it holds more than {MAX_REREAD_VALUES} values")
+    """Return the JSON object of a message, None if it cannot be read."""
     try:
         return _BODY_DECODER.decode(message)
     except (msgspec.DecodeError, UnicodeError, RecursionError):
         return None
 
 
+def check_size(message: bytes) -> None:
+    """Check that reading a client's message does not stall other sessions.
+
+    Raises:
+        ClientError: it is large and holds too many values.
+    """
+    if len(message) > UNCOUNTED_BYTES and sum(map(message.count, (b"{", b"[", b","))) > MAX_REREAD_VALUES:
+        raise unreadable(f"it holds more than {MAX_REREAD_VALUES} values")
+
+
 def message_of(body: Body) -> bytes:
     """Return the message that holds a JSON object.
 
     Raises:
-        ClientError: it cannot be written: it is nested too deeply, or one of its integers is too large.
+        ClientError: it is nested too deeply.
     """
     try:
         return _ENCODER.encode(body)
     except RecursionError as error:
         raise unreadable("it is nested too deeply") from error
-    except (OverflowError, UnicodeError, msgspec.MsgspecError) as error:
-        raise unreadable(f"it cannot be passed on: {error}") from error
+
+
+def messages_of(bodies: Sequence[Body], original: bytes) -> list[bytes]:
+    """Return the messages that hold JSON objects; the one they were made from where they cannot be written."""
+    try:
+        return [message_of(body) for body in bodies]
+    except ClientError:
+        return [original]

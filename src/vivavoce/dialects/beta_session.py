@@ -15,7 +15,6 @@ from vivavoce.dialects.beta_fields import FORMATS as FORMATS
 from vivavoce.dialects.beta_fields import SESSION_PLACES, flattened, nested
 from vivavoce.dialects.beta_items import DEFAULT_TEMPERATURE as DEFAULT_TEMPERATURE
 from vivavoce.protocol.errors import (
-    ClientError,
     invalid_type,
     invalid_value,
     missing_parameter,
@@ -71,6 +70,14 @@ GA_NAMES: Final = ("type", "audio", "output_modalities", "max_output_tokens")  #
 OMITTED: Final = ("parallel_tool_calls", "reasoning")  # fields that the beta does not have
 _IGNORED: Final = ("client_secret",)  # of an update: secrets are made by their own routes
 _BETA_NAMES: Final = tuple(name for name, place in SESSION_PLACES.items() if place.path != (name,))
+_ECHO_DEFAULTS: Final[dict[Kind, Flat]] = {
+    "realtime": {
+        **dict.fromkeys(("input_audio_transcription", "input_audio_noise_reduction", "tracing", "prompt", "include")),
+        "truncation": "auto",
+        "speed": 1.0,
+    },
+    "transcription": dict.fromkeys(("input_audio_transcription", "input_audio_noise_reduction", "include")),
+}
 _FORMAT_FIELDS: Final = ("input_audio_format", "output_audio_format")
 
 
@@ -94,11 +101,10 @@ def flat_to_ga(flat: Mapping[str, Any], kind: Kind = "realtime", *, keeps_unknow
     known = TRANSCRIPTION_FIELDS if kind == "transcription" else (*PATHS, "temperature")
     kept: Flat = {}
     for name, value in flat.items():
-        if name in known:
-            kept[name] = value
-        elif name in PATHS or name in GA_NAMES or name == "temperature" or not keeps_unknown:
+        is_of_one = name in PATHS or name in GA_NAMES or name == "temperature"
+        if name not in known and name not in _IGNORED and (is_of_one or not keeps_unknown):
             raise suggested(unknown_parameter(name), known)
-        elif name not in _IGNORED:
+        if name not in _IGNORED:
             kept[name] = value
     for name in _FORMAT_FIELDS:
         _check_format(name, kept.get(name))
@@ -124,10 +130,16 @@ def ga_to_flat_patch(session: Mapping[str, Any]) -> Flat:
 
 
 def flat_echo_to_ga(flat: Mapping[str, Any], kind: Kind) -> Canonical:
-    """Return the canonical session object for the echo of a beta upstream; its temperature has no place in it."""
+    """Return the canonical session object for the echo of a beta upstream; its temperature has no place in it.
+
+    Fields that early versions do not echo get their defaults, because clients read them without asking.
+    """
     left_out = ("temperature", "client_secret", *(("modalities",) if kind == "transcription" else ()))
     kept = {name: value for name, value in flat.items() if name not in left_out}
-    return {"type": kind, **nested(kept, SESSION_PLACES)}
+    detection = kept.get("turn_detection")
+    if isinstance(detection, dict):
+        kept["turn_detection"] = {"create_response": True, "interrupt_response": True, **detection}
+    return {"type": kind, **nested({**_ECHO_DEFAULTS[kind], **kept}, SESSION_PLACES)}
 
 
 def check_canonical(session: Mapping[str, Any]) -> None:

@@ -884,12 +884,16 @@ export interface RetentionRatio {
   readonly token_limits?: TokenLimits;
 }
 
-/** Turn detection by meaning. Numbers of `server_vad` given along with it have no effect. */
+/** Turn detection by meaning. Numbers of `server_vad` given along with it have no effect and are dropped. */
 export interface SemanticVad {
   readonly type: 'semantic_vad';
   readonly eagerness?: 'auto' | 'high' | 'low' | 'medium';
   readonly create_response?: boolean;
   readonly interrupt_response?: boolean;
+  readonly threshold?: number | null;
+  readonly prefix_padding_ms?: number | null;
+  readonly silence_duration_ms?: number | null;
+  readonly idle_timeout_ms?: number | null;
 }
 
 /** Turn detection by silence. */

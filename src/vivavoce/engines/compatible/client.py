@@ -56,7 +56,7 @@ class Reply:
         self.content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         self.parameters = headers.get("content-type", "").partition(";")[2]
         self._response = response
-        self._parts = aiter(response.aiter_stream())
+        self._parts = response.aiter_stream()
         self._failures = failures
         self._silence_s = silence_s
         self._until = first_at  # on the loop's clock: when the next event or audio is due
@@ -66,7 +66,7 @@ class Reply:
     async def close(self) -> None:
         """Free the connection: closed at once, unless the answer was read to its end."""
         try:
-            await _close(self._parts)
+            await self._parts.aclose()
         finally:
             await self._response.aclose()
 
@@ -235,10 +235,3 @@ class CompatibleClient:
 
 def _headers(response: httpcore2.Response) -> dict[str, str]:
     return {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in response.headers}
-
-
-async def _close(parts: AsyncIterator[bytes]) -> None:
-    """Close what `parts` iterates over: a generator that is left to the collector would be closed in a task of its own."""
-    close = getattr(parts, "aclose", None)
-    if close is not None:
-        await close()

@@ -59,9 +59,7 @@ class CallAssembly:
     def finish(self, is_cut: bool = False) -> list[ToolCall]:
         """Return the calls; where the answer was cut off, those without whole arguments are left out."""
         calls, self._calls = [call for call in self._calls if call.name], []
-        return [
-            ToolCall(call.name, call.arguments.strip() or "{}") for call in calls if call.is_whole or not is_cut
-        ]
+        return [ToolCall(call.name, call.arguments.strip() or "{}") for call in calls if call.is_whole or not is_cut]
 
     def _continued(self, piece: CallPiece, name: str, arguments: str) -> _Call | None:
         """Return the call that the piece goes on with; None if it begins another."""

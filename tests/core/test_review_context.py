@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 
+from vivavoce.core.conversation import Conversation, Entry
+from vivavoce.core.limits import MAX_ITEM_BYTES
 from vivavoce.core.policy import SessionPolicy
 from vivavoce.core.rate_limits import RateLimits
 from vivavoce.core.requests import ContextMessage, ContextToolOutput
@@ -20,8 +22,9 @@ from vivavoce.core.vocabulary import (
     ToolCallGenerated,
     TranscriptFinalized,
 )
+from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.ids import CountingIds
-from vivavoce.protocol.items import McpListedTool
+from vivavoce.protocol.items import InputText, McpListedTool, Message
 from vivavoce.testing.driver import SessionDriver, plain_session
 
 Json = dict[str, Any]
@@ -112,6 +115,19 @@ def test_the_newest_words_stay_although_an_item_without_words_follows_them() -> 
 
     texts = [i.text[0] for i in driver.asked(Generate)[-1].request.items if isinstance(i, ContextMessage)]
     assert texts == ["b"]
+
+
+def test_the_schemas_of_tools_take_room_too() -> None:
+    driver = opened(context_tokens=402)
+    schema = {"type": "object", "description": "d" * 800}  # 200 tokens and a few
+    update(driver, tools=[{"type": "function", "name": "look_up", "parameters": schema}])
+    for letter in "abc":
+        write(driver, letter * 320)  # 80 tokens each
+
+    create(driver)
+
+    texts = [i.text[0] for i in driver.asked(Generate)[-1].request.items if isinstance(i, ContextMessage)]
+    assert texts == ["b", "c"]
 
 
 def test_a_context_that_is_too_long_is_measured_by_the_limit_that_counts() -> None:
@@ -242,3 +258,22 @@ def test_limits_are_told_after_every_end_of_a_response() -> None:
 
     for events in (cancelled, finished, refused):
         assert driver.types(events)[-2:] == ["response.done", "rate_limits.updated"]
+
+
+def test_what_clients_write_into_a_conversation_is_bounded_until_they_delete_some_of_it() -> None:
+    conversation = Conversation("conv_1")
+    text = "x" * (MAX_ITEM_BYTES // 4)
+    for number in range(3):
+        conversation.insert(entry(f"item_{number}", text), None)
+
+    with pytest.raises(ClientError) as refused:
+        conversation.insert(entry("item_3", text), None)
+    conversation.delete("item_0")
+    conversation.insert(entry("item_4", text), "root")
+
+    assert (refused.value.detail.code, refused.value.detail.param) == ("invalid_value", "item")
+    assert conversation.ids() == ("item_4", "item_1", "item_2")
+
+
+def entry(item_id: str, text: str) -> Entry:
+    return Entry(item=Message(id=item_id, role="user", status="completed", content=(InputText(text),)))

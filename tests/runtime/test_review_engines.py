@@ -10,8 +10,18 @@ import msgspec
 import pytest
 
 from vivavoce.core.policy import SessionPolicy
-from vivavoce.core.requests import GenerationRequest, McpServer, SpeechRequest
-from vivavoce.engines.base import Capabilities, EngineError, Finished, McpFailure, SpeechChunk, TextDelta, ToolCall
+from vivavoce.core.requests import GenerationRequest, McpServer, SpeechRequest, TranscriptOptions
+from vivavoce.engines.base import (
+    Capabilities,
+    EngineError,
+    Final,
+    Finished,
+    McpFailure,
+    Partial,
+    SpeechChunk,
+    TextDelta,
+    ToolCall,
+)
 from vivavoce.engines.llm.scripted import ScriptedGenerator
 from vivavoce.engines.script import load_script
 from vivavoce.engines.stt.scripted import ScriptedTranscriber
@@ -283,6 +293,38 @@ def test_half_a_character_from_a_server_or_a_generator_breaks_nothing() -> None:
     talked(main, generator=Calling("half \ud83d of it. "), mcp=OddConnector("half \ud83d of it"))
 
 
+class HalfHearing(Odd):
+    """A transcriber whose words are cut within a character."""
+
+    pending_ms = 0.0
+
+    def open(
+        self, options: TranscriptOptions, deliver: Callable[[Partial | Final | EngineError], None]
+    ) -> "HalfHearing":
+        self._deliver = deliver
+        return self
+
+    def feed(self, pcm: bytes) -> None:
+        self._deliver(Partial("half \ud83d", "half \ud83d of"))
+
+    def finish(self) -> None:
+        self._deliver(Final("half \ud83d of it"))
+
+    def abort(self) -> None:
+        """Nothing goes on."""
+
+
+def test_half_a_character_from_a_transcriber_breaks_nothing() -> None:
+    async def main(talk: Talk) -> None:
+        talk.update(audio={"input": {"turn_detection": None, "transcription": {"model": "any"}}})
+        talk.append(*[LOUD] * 10)
+        talk.send(type="input_audio_buffer.commit")
+        completed = await talk.until("conversation.item.input_audio_transcription.completed")
+        assert completed["transcript"] == "half \ufffd of it"
+
+    assert talked(main, transcriber=HalfHearing()) == []
+
+
 def test_a_client_that_leaves_during_a_call_and_a_listing_leaves_nothing_running() -> None:
     class Hanging(OddConnector):
         async def call_tool(self, server: McpServer, name: str, arguments: str) -> str:
@@ -379,6 +421,29 @@ def test_a_main_response_whose_voice_fails_holds_no_background_speech_up(error: 
         assert ends_of(talk) == [("main", "failed"), ("side", "completed")]
 
     talked(main, synthesizer=Failing())
+
+
+def test_background_work_that_is_woken_still_waits_for_main_work_that_has_begun_meanwhile() -> None:
+    async def main() -> list[str]:
+        order: list[str] = []
+        precedence = Precedence()
+
+        async def background() -> None:
+            await precedence.wait()
+            order.append("background")
+
+        precedence.enter("first")
+        async with asyncio.TaskGroup() as group:
+            group.create_task(background())
+            await passed(10)
+            precedence.leave("first")
+            precedence.enter("second")
+            await passed(10)
+            order.append("second")
+            precedence.leave("second")
+        return order
+
+    assert run_virtual(main()) == ["second", "background"]
 
 
 def test_precedence_is_over_when_a_response_leaves_more_often_than_it_came() -> None:

@@ -8,6 +8,7 @@ reset the connection, and a client that is still sending might never see the ans
 """
 
 import asyncio
+import socket
 from typing import Any, Final
 
 from uvicorn.config import Config
@@ -39,7 +40,15 @@ class BoundedHttpProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as in uvicorn
         super().connection_made(transport)
+        self._send_at_once(transport)
         self._expect_head()
+
+    @staticmethod
+    def _send_at_once(transport: asyncio.Transport) -> None:
+        """Turn Nagle's algorithm off: uvicorn writes head and body apart, and the body would wait 40 ms for an ACK."""
+        connection = transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget_head()

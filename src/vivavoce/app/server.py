@@ -47,6 +47,7 @@ from vivavoce.transports.websockets_connection import WebsocketsLink
 
 BACKLOG: Final = 1024
 TICK_S: Final = 1.0
+ACCEPT_REST_S: Final = 0.5
 SYSTEM_CLOCK: Final = SystemClock()
 _STOP_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM)
 _LINKS: Final[dict[str, Callable[[], FrameLink]]] = {"picows": PicowsLink, "websockets": WebsocketsLink}
@@ -276,6 +277,28 @@ def new_event_loop() -> asyncio.AbstractEventLoop:
     return uvloop.new_event_loop()
 
 
+class Listener(socket.socket):
+    """A listening socket that rests when the process is out of file descriptors.
+
+    aiofastnet 1.2 means to stop accepting for a second then, but looks for `remove_reader` on the socket instead of
+    the loop, and goes on accepting in the same turn; so the loop would spin and log each failure.
+    """
+
+    _rests_until_s = 0.0  # on the loop's clock
+
+    def remove_reader(self, descriptor: int) -> None:
+        """Called when accepting failed, before it is tried again a second later."""
+        loop = asyncio.get_running_loop()
+        loop.remove_reader(descriptor)
+        self._rests_until_s = loop.time() + ACCEPT_REST_S
+
+    def accept(self) -> tuple[socket.socket, Any]:  # Any: an address, as the standard library has it
+        """Return the next connection; while resting there is none."""
+        if asyncio.get_running_loop().time() < self._rests_until_s:
+            raise BlockingIOError
+        return super().accept()
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening TCP socket.
 
@@ -283,7 +306,8 @@ def listen(host: str, port: int) -> socket.socket:
         OSError: the name is unknown, the port is taken, or it is not allowed.
     """
     family, _, _, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
-    return socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    listening = socket.create_server(address[:2], family=family, backlog=BACKLOG)
+    return Listener(listening.family, listening.type, listening.proto, listening.detach())
 
 
 def _uvicorn_config(settings: AppSettings, app: App) -> uvicorn.Config:

@@ -1,5 +1,7 @@
 """What a generator is asked in a round of a response: the context that fits, the tools, and the choice among them."""
 
+import msgspec
+
 from vivavoce.core.context import context_characters, context_items, text_tokens
 from vivavoce.core.conversation import Entry
 from vivavoce.core.limits import MAX_MCP_ROUNDS
@@ -31,7 +33,7 @@ def request_of(state: SessionState, response: Response, now: float) -> Asked:
         _offer(state, plan, rounds)
     choice, specs = _choice(plan.tool_choice, rounds)
     rounds.may_call = choice != "none"
-    characters = len(plan.instructions) + sum(len(spec.name) + len(spec.description) for spec in specs)
+    characters = len(plan.instructions) + sum(map(_characters, specs))
     own = _own_items(response)
     entries, items = _context(state, plan, text_tokens(characters), own)
     request = GenerationRequest(
@@ -50,6 +52,10 @@ def _offer(state: SessionState, plan: ResponsePlan, rounds: McpRounds) -> None:
     if not rounds.has_called:
         check_forced_server(state, plan.tools, plan.tool_choice)
     rounds.specs, rounds.targets = offered(state.tools.mcp, plan.tools, can_ask=plan.conversation is not None)
+
+
+def _characters(spec: FunctionSpec) -> int:
+    return len(spec.name) + len(spec.description) + len(msgspec.json.encode(spec.parameters))
 
 
 def _context(

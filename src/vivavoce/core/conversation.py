@@ -10,7 +10,7 @@ import msgspec
 
 from vivavoce.core.heard import SpokenSegment, heard_text
 from vivavoce.core.input_buffer import bytes_in
-from vivavoce.core.limits import MAX_ITEM_AUDIO_BYTES, MAX_ITEMS
+from vivavoce.core.limits import MAX_ITEM_AUDIO_BYTES, MAX_ITEM_BYTES, MAX_ITEMS
 from vivavoce.core.requests import AudioEncoding
 from vivavoce.protocol.errors import ClientError, duplicate_item, previous_item_missing
 from vivavoce.protocol.items import Item, Message, OutputAudio
@@ -64,6 +64,8 @@ class Conversation:
         self._order: list[str] = []
         self._entries: dict[str, Entry] = {}
         self.dropped: set[str] = set()  # items too old for the model's input
+        self._written: dict[str, int] = {}  # bytes of the client's items, as JSON
+        self._written_bytes = 0
         self._audio_bytes = 0
         self._audio_ids: deque[str] = deque()  # of entries that were given audio, oldest first
 
@@ -104,12 +106,13 @@ class Conversation:
         """Add a client's item after another one and return its predecessor's id.
 
         Raises:
-            ClientError: duplicate id, unknown predecessor or too many items.
+            ClientError: duplicate id, unknown predecessor, too many items or too much in them.
         """
-        self._check_room(entry.item.id)
-        if previous_item_id is None:
-            return self.append(entry)
-        index = self._index_after(previous_item_id)
+        size = len(msgspec.json.encode(entry.item))
+        self._check_room(entry.item.id, size)
+        index = len(self._order) if previous_item_id is None else self._index_after(previous_item_id)
+        self._written[entry.item.id] = size
+        self._written_bytes += size
         self.append(entry)
         self._order.insert(index, self._order.pop())
         return self._order[index - 1] if index else None
@@ -119,6 +122,7 @@ class Conversation:
         entry = self._entries.pop(item_id)
         self._order.remove(item_id)
         self.dropped.discard(item_id)
+        self._written_bytes -= self._written.pop(item_id, 0)
         self._audio_bytes -= entry.audio_bytes
         return entry
 
@@ -148,13 +152,16 @@ class Conversation:
                 self._audio_bytes -= oldest.audio_bytes
                 oldest.pieces = ()
 
-    def _check_room(self, item_id: str) -> None:
+    def _check_room(self, item_id: str, size: int) -> None:
         if item_id in self._entries:
             raise duplicate_item(item_id)
         if len(self._order) >= MAX_ITEMS:
             raise ClientError(
                 "invalid_value", f"Error adding item: a conversation holds at most {MAX_ITEMS} items.", "item"
             )
+        if self._written_bytes + size > MAX_ITEM_BYTES:
+            text = f"Error adding item: what is written into a conversation takes at most {MAX_ITEM_BYTES} bytes."
+            raise ClientError("invalid_value", text, "item")
 
     def _index_after(self, previous_item_id: str) -> int:
         if previous_item_id == ROOT:

@@ -10,6 +10,7 @@ WINDOW_SAMPLES: Final = 768  # a detector window: 512 samples at 16 kHz, 32 ms
 MIN_COMMIT_MS: Final = 100  # the hosted API rejects shorter client commits
 MAX_BUFFER_MS: Final = 15 * 60 * 1000  # uncommitted audio; then `input_audio_buffer_full`
 MAX_ITEMS: Final = 10_000  # items of one conversation
+MAX_ITEM_BYTES: Final = 128 * 1024 * 1024  # of what a client wrote into one conversation, pictures included
 MAX_ITEM_AUDIO_BYTES: Final = 64 * 1024 * 1024  # audio kept for retrieval, oldest items lose theirs first
 MAX_RETRIEVED_AUDIO_BYTES: Final = 5 * 1024 * 1024  # decoded; clients accept messages of at most 8 MiB
 MAX_RESPONSES: Final = 64  # out-of-band responses running at once

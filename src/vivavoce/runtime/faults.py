@@ -7,6 +7,7 @@ from typing import TypeVar
 
 from vivavoce.core.vocabulary import EngineFault
 from vivavoce.engines.base import Engine, EngineError
+from vivavoce.runtime.texts import whole_text
 
 T = TypeVar("T")
 
@@ -14,7 +15,7 @@ T = TypeVar("T")
 def fault_of(error: BaseException, engine: Engine) -> EngineFault:
     """Return an engine's failure as data; anything but an EngineError breaks its contract and is a `server_error`."""
     if isinstance(error, EngineError):
-        return EngineFault(error.engine, error.code, str(error), error.is_retryable)
+        return EngineFault(error.engine, error.code, whole_text(str(error)), error.is_retryable)
     return EngineFault(engine.capabilities.name, "server_error", type(error).__name__)
 
 

@@ -16,11 +16,13 @@ from vivavoce.core.vocabulary import (
     TranscriptFailed,
     TranscriptFinalized,
     TranscriptOutput,
+    TranscriptRevised,
     TurnScored,
 )
 from vivavoce.engines.base import Detector, EngineError, Transcriber, TurnScorer
 from vivavoce.runtime.ears import DetectionEar, TranscriptEar, WireDecoder
 from vivavoce.runtime.tasks import Tasks
+from vivavoce.runtime.texts import whole_text
 
 _log = logging.getLogger(__name__)
 
@@ -86,7 +88,7 @@ class Hearing:
         """Pass a transcript on; its stream is over with the final result."""
         if isinstance(result, TranscriptFinalized | TranscriptFailed):
             self._transcripts.pop(result.item_id, None)
-        self._post(result)
+        self._post(_whole(result))
 
     async def _score(self, scorer: TurnScorer, asked: ScoreTurn) -> None:
         try:
@@ -100,3 +102,14 @@ class Hearing:
             name = scorer.capabilities.name
             raise ValueError(f"the turn scorer '{name}' must answer with a probability in [0, 1], not {probability}")
         self._post(TurnScored(asked.item_id, asked.end_sample, probability))
+
+
+def _whole(result: Input) -> Input:
+    """Return a transcript whose words are Unicode text; where they had to be repaired their times are not known."""
+    match result:
+        case TranscriptRevised(item_id=item_id, stable=stable, text=text):
+            return TranscriptRevised(item_id, whole_text(stable), whole_text(text))
+        case TranscriptFinalized(item_id=item_id, text=text) if whole_text(text) != text:
+            return TranscriptFinalized(item_id, whole_text(text))
+        case _:
+            return result

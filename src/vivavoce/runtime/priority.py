@@ -36,4 +36,5 @@ class Precedence:
 
     async def wait(self) -> None:
         """Return when no main work is under way."""
-        await self._is_idle.wait()
+        while not self._is_idle.is_set():  # work that has begun since the wake-up goes first as well
+            await self._is_idle.wait()

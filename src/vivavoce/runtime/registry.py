@@ -26,6 +26,7 @@ from vivavoce.runtime.tracing import Tracer
 from vivavoce.runtime.translation import HostedTranslation, TranslationSetting, initial_translation
 
 RETRY_AFTER_S: Final = 5
+MAX_REMEMBERED_KEYS: Final = 10_000  # whose rate limits are kept
 
 
 class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
@@ -156,12 +157,17 @@ class Registry:
         return ignored if self._tracer is not None else (*ignored, "tracing")
 
     def _limits_of(self, request: SessionRequest) -> RateLimits:
-        """Return the limits that all sessions of a key share, one after the other too."""
+        """Return the limits that all sessions of a key share, one after the other too.
+
+        A server without keys admits any; so many are remembered, and those longest unused are forgotten.
+        """
         settings = self._settings
         key = request.credential_id or ""
-        if key not in self._limits:
-            self._limits[key] = RateLimits(settings.requests_per_min, settings.tokens_per_min)
-        return self._limits[key]
+        limits = self._limits.pop(key, None) or RateLimits(settings.requests_per_min, settings.tokens_per_min)
+        self._limits[key] = limits  # the most recent is the last
+        if len(self._limits) > MAX_REMEMBERED_KEYS:
+            del self._limits[next(iter(self._limits))]
+        return limits
 
     def _configured(self, request: SessionRequest, engines: EngineSet, profile: Profile) -> RealtimeSession:
         settings = self._settings

@@ -1,6 +1,7 @@
 """The lines of a trace: JSON objects, each with a line feed. See docs/guides/traces.md."""
 
 import functools
+import re
 from typing import Any, Final
 
 import msgspec
@@ -16,6 +17,8 @@ MAX_EVENT_BYTES: Final = 256 * 1024  # of JSON; a larger event is traced without
 HIDDEN: Final = "***"
 
 _SECRET_KEYS: Final = frozenset({"authorization", "headers"})  # of MCP servers
+_USER: Final = re.compile(r"//[^/?#]*@")  # keys are also put into URLs
+_QUERY: Final = re.compile(r"\?[^#]*")
 _ENCODER: Final = msgspec.json.Encoder()
 
 Json = Any  # JSON boundary: events as a JSON library shows them
@@ -71,16 +74,24 @@ def _shown_audio(audio: PlayAudio) -> dict[str, Json]:
 
 
 def shown(value: Json) -> Json:
-    """Return a JSON value with bytes as their number and without credentials."""
+    """Return a JSON value with bytes as their number and without credentials, also those in the URLs of servers."""
     match value:
         case bytes():
             return f"{len(value)} bytes"
         case dict():
-            return {key: _hidden(member) if key in _SECRET_KEYS else shown(member) for key, member in value.items()}
+            return {key: _shown_member(key, member) for key, member in value.items()}
         case list() | tuple():
             return [shown(member) for member in value]
         case _:
             return value
+
+
+def _shown_member(key: str, value: Json) -> Json:
+    if key in _SECRET_KEYS:
+        return _hidden(value)
+    if key == "server_url" and isinstance(value, str):
+        return _QUERY.sub("?***", _USER.sub("//***@", value))
+    return shown(value)
 
 
 def _hidden(value: Json) -> Json:

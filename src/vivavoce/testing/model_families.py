@@ -90,7 +90,7 @@ FAMILIES: Final = (
         name="passive",
         about="turns that are not answered by themselves",
         input={**_vad(create_response=False), **_SHOWN},
-        bounds={"hear": 6, "create": 1, "aside": 1, "text": 1, "chunk": 1, "item": 1},
+        bounds={"hear": 6, "create": 1, "aside": 1, "text": 1, "chunk": 1},
     ),
     Family(
         name="push to talk",
@@ -136,13 +136,13 @@ FAMILIES: Final = (
         name="silence",
         about="the user says nothing and is prompted",
         input={**_vad(idle_timeout_ms=5000), **_SHOWN},
-        bounds={"create": 1, "leap": 4, "hear": 4, "text": 1, "chunk": 1, "cancel": 1, "fault": 1},
+        bounds={"create": 1, "leap": 4, "hear": 2, "text": 1, "chunk": 1, "cancel": 1, "fault": 1},
     ),
     Family(
         name="meaning",
         about="turns that end by meaning",
         input={"turn_detection": {"type": "semantic_vad"}, **_SHOWN},
-        bounds={"hear": 7, "leap": 2, "revise": 1, "text": 1, "chunk": 1},
+        bounds={"hear": 6, "leap": 2, "revise": 1, "text": 1, "chunk": 1},
     ),
     Family(
         name="verbatim",
@@ -154,13 +154,13 @@ FAMILIES: Final = (
         name="remote tools",
         about="an MCP server is listed and called, round by round",
         tools=(_remote("never"),),
-        bounds={"create": 1, "aside": 1, "text": 1, "chunk": 1, "search": 2, "call": 1, "cancel_id": 1, "fault": 1},
+        bounds={"create": 1, "text": 1, "chunk": 1, "search": 2, "call": 1, "cancel": 1, "fault": 1},
     ),
     Family(
         name="approvals",
         about="calls of an MCP server that the client approves or denies",
         tools=(_remote("always"),),
-        bounds={"create": 2, "text": 1, "search": 2, "approve": 2, "cancel": 1, "delete": 1, "fault": 1},
+        bounds={"create": 2, "search": 2, "approve": 2, "cancel": 1, "delete": 1, "fault": 1},
     ),
     Family(
         name="approvals in turns",

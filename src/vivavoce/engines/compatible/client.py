@@ -96,7 +96,9 @@ class Reply:
         return bytes(body)
 
     async def events(self) -> list[ServerSentEvent]:
-        """Return the next events, at least one; none at the end of the stream. Raises EngineError."""
+        """Return the next events, at least one; none at the end. An answer in JSON is one event. Raises EngineError."""
+        if self.content_type == JSON and not self._is_over:
+            return [ServerSentEvent(await self.body())]
         while not self._is_over:
             part = await self.part()
             try:
@@ -109,13 +111,13 @@ class Reply:
         return []
 
     async def rest(self) -> list[ServerSentEvent]:
-        """Return the events up to the end of the stream, or those that come within `TAIL_S`; never fails."""
-        self._until = until = asyncio.get_running_loop().time() + TAIL_S
+        """Return the events up to the end, or those that come within `TAIL_S`; never fails."""
+        until = asyncio.get_running_loop().time() + TAIL_S
         gathered: list[ServerSentEvent] = []
         with contextlib.suppress(EngineError):
-            while events := await self.events():
-                gathered += events
+            while not self._is_over:
                 self._until = until
+                gathered += await self.events()
         return gathered
 
 

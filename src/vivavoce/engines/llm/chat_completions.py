@@ -12,11 +12,12 @@ from typing import Any, Final
 import msgspec
 
 from vivavoce.core.requests import ContextImage, FunctionSpec, GenerationEnd, GenerationRequest
-from vivavoce.engines.base import Capabilities, Finished, TextDelta, ToolCall
-from vivavoce.engines.compatible.client import DONE, JSON, Ask, CompatibleClient, Reply, json_body
+from vivavoce.engines.base import Capabilities, EngineError, Finished, TextDelta, ToolCall
+from vivavoce.engines.compatible.client import DONE, Ask, CompatibleClient, json_body
 from vivavoce.engines.compatible.context import FUNCTION, Calls, Spoken, arranged
 from vivavoce.engines.compatible.failures import Failures
 from vivavoce.engines.compatible.settings import CompatibleServer
+from vivavoce.engines.compatible.sse import ServerSentEvent
 from vivavoce.engines.compatible.tool_calls import CallAssembly, CallPiece
 from vivavoce.engines.llm.tokens import CHARS_PER_TOKEN, input_tokens
 
@@ -68,24 +69,12 @@ class ChatCompletionsGenerator:
         body = json_body(_request(request, self._settings))
         answer = ChatAnswer(self._client.failures)
         async with self._client.ask(Ask("/chat/completions", body)) as reply:
-            if reply.content_type == JSON:
-                for made in answer.take(await reply.body()):
-                    yield made
-            async with contextlib.aclosing(_streamed(reply, answer)) as stream:
-                async for made in stream:
-                    yield made
+            while not answer.is_over and (events := await reply.events()):
+                for event in events:
+                    for made in answer.take(event.data):
+                        yield made
+            answer.end(await reply.rest())
         yield answer.finished(request)
-
-
-async def _streamed(reply: Reply, answer: "ChatAnswer") -> AsyncIterator[TextDelta | ToolCall]:
-    while not answer.is_over and (events := await reply.events()):
-        for event in events:
-            for made in answer.take(event.data):
-                yield made
-    for event in await reply.rest():
-        answer.take(event.data)  # usage
-    for made in answer.end():
-        yield made
 
 
 # The answer ---------------------------------------------------------------------------------------------------
@@ -152,11 +141,13 @@ class ChatAnswer:
                 return self._choose(choice)
         return []
 
-    def end(self) -> list[TextDelta | ToolCall]:
-        """Take the end of the stream. Raises EngineError if the answer was not at its end."""
+    def end(self, rest: Iterable[ServerSentEvent]) -> None:
+        """Take what follows the answer, for its usage. Raises EngineError if the stream ended before the answer."""
         if self._reason is None:
             raise self._failures.unreachable("the answer ended in the middle")
-        return self._end(self._reason)
+        with contextlib.suppress(EngineError):  # the answer is whole, whatever comes now
+            for event in rest:
+                self.take(event.data)
 
     def finished(self, request: GenerationRequest) -> Finished:
         """Return how it ended and what it used; estimated where the server does not say."""

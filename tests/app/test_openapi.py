@@ -12,6 +12,7 @@ from scripts import reference
 from tests.app.serving import MODELS, ask_json, serving
 from tests.transports.echo_host import EchoHost
 from tests.transports.peers import run
+from vivavoce.app.authentication import Gatekeeper, KeyRing
 from vivavoce.app.http import build_http
 from vivavoce.app.minting import Mint
 from vivavoce.app.openapi import document, encoded_document
@@ -23,8 +24,8 @@ SESSION = {"type": "realtime", "model": "m", "tools": [{"type": "function", "nam
 
 
 def test_the_document_has_every_route_with_its_methods_and_no_other() -> None:
-    secrets = ClientSecrets(lambda: 0)
-    more = rest_routes(Mint(EchoHost(), secrets, MODELS), secrets, never_translates)
+    gatekeeper = Gatekeeper(KeyRing(()), ClientSecrets(lambda: 0))
+    more = rest_routes(Mint(EchoHost(), gatekeeper.secrets, MODELS), gatekeeper, never_translates)
     app = build_http(MODELS, dict, lambda: False, None, more)
     served = {
         (re.sub(r":\w+}", "}", route.path), method.lower())

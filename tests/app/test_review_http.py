@@ -4,12 +4,12 @@ import asyncio
 import contextlib
 import socket
 from collections.abc import AsyncIterator
-from typing import cast
+from typing import Any, cast
 
 import pytest
 
 from tests.app.serving import Answer, ask, ask_json, read_answer, serving, upgrade_head
-from tests.app.test_http_protocol import HEAD, Bench, Wire
+from tests.app.test_http_protocol import HEAD, Bench, Wire, empty_answer
 from tests.transports.echo_host import EchoHost
 from tests.transports.peers import run
 from vivavoce.app.access import preflight_headers
@@ -129,13 +129,22 @@ def test_a_head_after_a_dropped_body_has_the_bounds_of_any_head() -> None:
 
 def test_a_pipelined_request_is_not_cut_off_by_the_deadline_of_heads() -> None:
     async def scenario() -> None:
-        bench = Bench()
-        bench.protocol.data_received(HEAD + HEAD)
-        first = tuple(bench.state.tasks)
-        await asyncio.gather(*first)
+        bench, is_due = Bench(), asyncio.Event()
+        answers = 0
 
+        async def answer(scope: Any, receive: Any, send: Any) -> None:  # an ASGI application
+            nonlocal answers
+            answers += 1
+            if answers == 2:
+                await is_due.wait()
+            await empty_answer(scope, receive, send)
+
+        bench.protocol.app = answer
+        bench.protocol.data_received(HEAD + HEAD)
+        await asyncio.gather(*tuple(bench.state.tasks))
         bench.loop.advance(HEAD_DEADLINE_S + 0.1)
         was_closed = bench.wire.is_closed
+        is_due.set()
         await bench.answered()
 
         assert not was_closed
@@ -204,7 +213,7 @@ def test_an_upgrade_with_an_odd_target_is_answered(target: str) -> None:
         async with serving(EchoHost()) as port:
             return await ask(port, upgrade_head(target))
 
-    assert run(scenario()).status in (400, 404)
+    assert run(scenario()).status in (101, 400, 404)
 
 
 def test_an_upgrade_may_name_the_whole_url() -> None:
@@ -215,7 +224,7 @@ def test_an_upgrade_may_name_the_whole_url() -> None:
     assert run(scenario()).status == 101
 
 
-@pytest.mark.parametrize("path", ["/v1/models/", "/v1/realtime/client_secrets/", "/healthz/"])
+@pytest.mark.parametrize("path", ["/v1/realtime/sessions/", "/v1/realtime/client_secrets/", "/api/client_secrets/"])
 def test_nothing_is_redirected(path: str) -> None:
     async def scenario() -> Answer:
         async with serving(EchoHost()) as port:

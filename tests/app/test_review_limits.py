@@ -6,7 +6,11 @@ import msgspec
 import pytest
 from typer.testing import CliRunner
 
+from tests.app.serving import ManualClock, ask_json, serving
 from tests.runtime.test_registry import SETTINGS, engines
+from tests.transports.echo_host import EchoHost
+from tests.transports.peers import run
+from vivavoce.app.server import AppSettings
 from vivavoce.cli import app
 from vivavoce.core.rate_limits import RateLimits
 from vivavoce.protocol.ids import CountingIds
@@ -83,6 +87,25 @@ def test_a_client_secret_can_be_revoked_by_itself(tmp_path: Path) -> None:
 
     assert result.exit_code == 0
     assert KeyFile(tmp_path / "keys.json").load().revoked_secrets[0].id == "secret_f2d559c3679b769d"
+
+
+def test_a_secret_that_was_revoked_by_the_command_is_not_listed(tmp_path: Path) -> None:
+    settings = AppSettings(key_file=tmp_path / "keys.json")
+    clock = ManualClock()
+
+    async def scenario() -> list[list[str]]:
+        async with serving(EchoHost(), settings, clock=clock) as port:
+            for _ in range(2):
+                await ask_json(port, "POST /v1/realtime/client_secrets", {})
+            before = [card["id"] for card in (await ask_json(port, "GET /api/client_secrets")).json["data"]]
+            CliRunner().invoke(app, ["keys", "revoke", before[0], "--data-dir", str(tmp_path)])
+            clock.now_s += 2
+            after = [card["id"] for card in (await ask_json(port, "GET /api/client_secrets")).json["data"]]
+            return [before, after]
+
+    before, after = run(scenario())
+
+    assert after == before[1:]
 
 
 def test_a_key_file_that_cannot_be_changed_is_named() -> None:

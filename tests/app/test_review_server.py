@@ -1,9 +1,10 @@
 """A server at the edge of what its machine and its settings give."""
 
 import asyncio
-import resource
+import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -11,8 +12,14 @@ from tests.app.serving import Answer, ask
 from tests.transports.peers import DEADLINE_S, run
 from vivavoce.app.server import AppSettings
 
+ROOT = Path(__file__).parents[2]
 MAX_DESCRIPTORS = 48
 CONNECTIONS = 80
+LIMITED = f"""
+import resource, runpy
+resource.setrlimit(resource.RLIMIT_NOFILE, ({MAX_DESCRIPTORS}, {MAX_DESCRIPTORS}))
+runpy.run_module("tests.app.server_process", run_name="__main__")
+"""
 
 
 @pytest.mark.parametrize("key", ["ek_configured", "schlüssel", "a\tb", "sk-\x00", ""])
@@ -25,11 +32,11 @@ def test_a_key_that_no_request_could_use_is_refused_without_telling_it(key: str)
 
 def test_a_server_out_of_descriptors_rests_and_serves_again() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.app.server_process", "quick", "1"],
+        [sys.executable, "-c", LIMITED, "quick", "1"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (MAX_DESCRIPTORS, MAX_DESCRIPTORS)),
+        env={**os.environ, "PYTHONPATH": f"{ROOT / 'src'}{os.pathsep}{ROOT}"},
     )
     try:
         assert process.stdout is not None

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from vivavoce.core.conversation import Conversation, Entry
-from vivavoce.core.limits import MAX_ITEM_BYTES
+from vivavoce.core.limits import MAX_ITEM_CHARACTERS
 from vivavoce.core.policy import SessionPolicy
 from vivavoce.core.rate_limits import RateLimits
 from vivavoce.core.requests import ContextMessage, ContextToolOutput
@@ -262,7 +262,7 @@ def test_limits_are_told_after_every_end_of_a_response() -> None:
 
 def test_what_clients_write_into_a_conversation_is_bounded_until_they_delete_some_of_it() -> None:
     conversation = Conversation("conv_1")
-    text = "x" * (MAX_ITEM_BYTES // 4)
+    text = "x" * (MAX_ITEM_CHARACTERS // 4 + 1)
     for number in range(3):
         conversation.insert(entry(f"item_{number}", text), None)
 

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from vivavoce.core.policy import SessionPolicy
+from vivavoce.core.rate_limits import RateLimits
 from vivavoce.core.requests import ContextMessage, ContextToolOutput
 from vivavoce.core.session import LocalSession
 from vivavoce.core.vocabulary import (
@@ -270,6 +271,23 @@ def test_speech_that_is_cleared_lets_an_approved_call_go_on() -> None:
 
     driver.client({"type": "input_audio_buffer.clear"})
 
+    assert len(driver.asked(CallMcpTool)) == 1
+
+
+def test_an_approved_call_that_the_limits_refuse_may_be_approved_once_more() -> None:
+    policy = SessionPolicy(mcp_hosts=("docs.example",))
+    limits = RateLimits(requests_per_min=1)
+    driver = SessionDriver(LocalSession(plain_session(), CountingIds(), policy, limits=limits))
+    update(driver, tools=[DOCS | {"require_approval": "always"}])
+    driver.post(McpToolsListed(driver.asked(ListMcpTools)[-1].item_id, (SEARCH,)))
+    request_id = asked_for(driver)
+    refused = approve(driver, request_id)
+    driver.advance(61)
+
+    again = approve(driver, request_id)
+
+    assert refused[3]["response"]["status"] == "failed"
+    assert "response.mcp_call.in_progress" in driver.types(again)
     assert len(driver.asked(CallMcpTool)) == 1
 
 

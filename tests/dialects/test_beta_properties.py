@@ -1,6 +1,5 @@
 """There and back nothing is lost that both dialects can say; and no message does more than be refused."""
 
-import copy
 from typing import Any
 
 import msgspec
@@ -9,6 +8,7 @@ from hypothesis import strategies as st
 
 from tests.dialects.golden_client import CLIENT
 from tests.dialects.golden_server import SERVER
+from tests.dialects.sayable import items_of, sayable
 from tests.dialects.wire_strategies import FREE, NAMES, events_of, wire_json
 from vivavoce.dialects.beta import DROPPED, BetaDialect
 from vivavoce.dialects.beta_upstream import BetaUpstream, unsayable
@@ -20,61 +20,8 @@ Json = Any  # JSON boundary
 EXAMPLES = settings(max_examples=150)
 TRANSLATED = sorted({pair.ga["type"] for pair in CLIENT + SERVER} | {e["type"] for p in SERVER for e in p.beta})
 CLIENT_EVENTS = events_of(ClientEvent)
-SERVER_EVENTS = events_of(ServerEvent).filter(
-    lambda event: event["type"] not in DROPPED and event["type"] != "conversation.item.created"
-)
-
-
-def sayable(event: Json) -> Json:
-    """The event without what only ours can say, and in the one way in which the beta can say the rest."""
-    event = copy.deepcopy(event)
-    for root in ("session", "response"):
-        body = event.get(root)
-        if isinstance(body, dict):
-            _unify(body)
-    for item in _items(event):
-        if item.get("object") == "realtime.item":
-            del item["object"]
-    return event
-
-
-def _unify(body: Json) -> None:
-    for name in ("parallel_tool_calls", "reasoning", "temperature"):
-        body.pop(name, None)
-    if body.get("output_modalities"):
-        body["output_modalities"] = ["audio"] if body["output_modalities"][0] == "audio" else ["text"]
-    choice = body.get("tool_choice")
-    if isinstance(choice, dict) and choice["type"] == "mcp":
-        body["tool_choice"] = "auto"
-    _unify_audio(body)
-
-
-def _unify_audio(body: Json) -> None:
-    audio = body.get("audio")
-    for side in ("input", "output") if isinstance(audio, dict) else ():
-        fields = audio.get(side)
-        if isinstance(fields, dict):
-            _unify_format(fields)
-            if isinstance(fields.get("voice"), dict):
-                fields["voice"] = fields["voice"]["id"]
-        if not fields:
-            audio.pop(side, None)
-    if not audio:
-        body.pop("audio", None)
-
-
-def _unify_format(fields: Json) -> None:
-    names = {"pcm16": "audio/pcm", "g711_ulaw": "audio/pcmu", "g711_alaw": "audio/pcma"}
-    if isinstance(fields.get("format"), str):
-        fields["format"] = {"type": names[fields["format"]]}
-    if isinstance(fields.get("format"), dict) and fields["format"]["type"] == "audio/pcm":
-        fields["format"]["rate"] = 24000
-
-
-def _items(event: Json) -> list[Json]:
-    response = event.get("response") or {}
-    items = [event.get("item"), *(response.get("output") or ()), *(response.get("input") or ())]
-    return [item for item in items if isinstance(item, dict)]
+BETA_ONLY = {"conversation.created", "conversation.item.created"}
+SERVER_EVENTS = events_of(ServerEvent).filter(lambda event: event["type"] not in DROPPED | BETA_ONLY)
 
 
 def _plain(event: Json) -> Json:
@@ -87,7 +34,7 @@ def _plain(event: Json) -> Json:
 
 def _written_well(event: Json) -> Json:
     """The event as our session admits it: assistants write no `input_text`, and transcribing has only its fields."""
-    for item in _items(event):
+    for item in items_of(event):
         if item.get("role") == "assistant":
             item["content"] = [part for part in item["content"] if part["type"] != "input_text"]
     session = event.get("session", {})

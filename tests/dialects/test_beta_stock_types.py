@@ -15,6 +15,8 @@ from tests.require import require
 PROGRAM = Path(__file__).resolve().parents[1] / "clients" / "openai-beta" / "validate.py"
 LIMIT_S = 60.0
 
+pytestmark = pytest.mark.slow  # on a clean machine it makes the client's environment
+
 # What the stock types do not have or tell otherwise; the client itself reads more leniently than they say.
 LATER_EVENTS = {
     "> later.event",

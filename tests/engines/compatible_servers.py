@@ -82,29 +82,26 @@ class Server:
     async def listening(self, tls: ssl.SSLContext | None = None) -> AsyncGenerator["Server"]:
         """Serve until the end of the block."""
         loop = asyncio.get_running_loop()
-        async with asyncio.TaskGroup() as tasks:
-            server = await loop.create_server(lambda: _Connection(self, tasks), "127.0.0.1", 0, ssl=tls)
-            self.port = server.sockets[0].getsockname()[1]
-            try:
-                yield self
-            finally:
-                server.close()
-                for connection in self.connections:
-                    connection.end()
-                await server.wait_closed()
+        server = await loop.create_server(lambda: _Connection(self), "127.0.0.1", 0, ssl=tls)
+        self.port = server.sockets[0].getsockname()[1]
+        try:
+            yield self
+        finally:
+            server.close()
+            await asyncio.gather(*(connection.end() for connection in self.connections), return_exceptions=True)
+            await server.wait_closed()
 
-    def settings(self, timeouts: Timeouts = Timeouts(), **options: Any) -> CompatibleServer:
+    def settings(self, timeouts: Timeouts | None = None, **options: Any) -> CompatibleServer:
         """Return the settings that lead here; the options are further ones of `CompatibleServer`."""
-        return CompatibleServer(f"http://127.0.0.1:{self.port}/v1", KEY, timeouts=timeouts, **options)
+        return CompatibleServer(f"http://127.0.0.1:{self.port}/v1", KEY, timeouts=timeouts or Timeouts(), **options)
 
     def next_answer(self) -> Answer:
         return self._answers.pop(0) if len(self._answers) > 1 else self._answers[0]
 
 
 class _Connection(asyncio.Protocol):
-    def __init__(self, server: Server, tasks: asyncio.TaskGroup) -> None:
+    def __init__(self, server: Server) -> None:
         self._server = server
-        self._tasks = tasks
         self._received = b""
         self._answering: asyncio.Task[None] | None = None
         self._transport: asyncio.Transport | None = None
@@ -127,7 +124,7 @@ class _Connection(asyncio.Protocol):
         self._server.requests.append(request)
         self._server.asked.set()
         answer = self._server.next_answer()
-        self._answering = self._tasks.create_task(_answer(answer, request, self._out))
+        self._answering = asyncio.get_running_loop().create_task(_answer(answer, request, self._out))
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._server.hung_up.set()
@@ -136,9 +133,12 @@ class _Connection(asyncio.Protocol):
         if self._answering is not None:
             self._answering.cancel()
 
-    def end(self) -> None:
+    async def end(self) -> None:
         if self._transport is not None:
             self._transport.abort()
+        if self._answering is not None:
+            self._answering.cancel()
+            await self._answering
 
 
 async def _answer(answer: Answer, request: Request, out: Out) -> None:

@@ -12,7 +12,7 @@ from vivavoce.protocol.errors import ErrorDetail
 from vivavoce.protocol.ids import IdSource
 from vivavoce.testing.model_check import make_session
 from vivavoce.testing.model_families import Family
-from vivavoce.testing.model_states import Id
+from vivavoce.testing.model_states import MARK
 
 Change = Callable[[LocalSession, Input | None, list[Output], float], list[Output]]
 
@@ -189,7 +189,7 @@ def early_item(session: LocalSession, input: Input | None, outputs: list[Output]
     return dropping(wire.InputAudioBufferSpeechStopped)(session, input, outputs, now)
 
 
-OTHER = Id("resp_999999")
+OTHER = f"{MARK}resp_999999"
 FAULT = wire.ErrorEvent(event_id="event", error=ErrorDetail(type="server_error", message="?"))
 LATE_SEND = core.Send(FAULT)
 

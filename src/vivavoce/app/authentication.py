@@ -47,15 +47,14 @@ class KeyRing:
         digests = self._live_digests()
         return bool(keys) and all(_is_among(key_digest(key), digests) for key in keys)
 
-    def holds(self, credential: str | None) -> bool:
-        """Tell whether a caller with this credential id would be admitted."""
-        return not self.has_keys or any(credential == _id_of(digest) for digest in self._live_digests())
-
-    def has_revoked(self, secret: ClientSecret) -> bool:
-        """Tell whether a client secret was revoked in the key file."""
-        if self._stored is None:
-            return False
-        return any(one.id == secret.id for one in self._stored.credentials().revoked_secrets)
+    def opening(self, secrets: Sequence[ClientSecret]) -> list[ClientSecret]:
+        """Return those that were not revoked in the key file, and whose key would be admitted."""
+        admitted = {_id_of(digest) for digest in self._live_digests()}
+        revoked: set[str] = set()
+        if self._stored is not None:
+            revoked = {one.id for one in self._stored.credentials().revoked_secrets}
+        is_open = not self.has_keys
+        return [one for one in secrets if (is_open or one.credential_id in admitted) and one.id not in revoked]
 
     def _live_digests(self) -> tuple[bytes, ...]:
         if self._stored is None:
@@ -96,7 +95,7 @@ class Gatekeeper:
         secret = self.secrets.find(text)
         if secret is None:
             return expired_secret() if self.secrets.has_expired(text) else invalid_api_key(is_given=True)
-        if not self.ring.holds(secret.credential_id) or self.ring.has_revoked(secret):
+        if not self.ring.opening([secret]):
             return invalid_api_key(is_given=True)
         return Caller(secret.credential_id, secret)
 

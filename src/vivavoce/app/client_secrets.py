@@ -10,10 +10,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from vivavoce.app.authentication import Gatekeeper
 from vivavoce.app.bodies import RequestRefused
 from vivavoce.app.errors import HttpError
 from vivavoce.app.minting import Mint, decoded_body, secret_response
-from vivavoce.app.secrets import ClientSecret, ClientSecrets, SecretKind
+from vivavoce.app.secrets import ClientSecret, SecretKind
 from vivavoce.protocol.session_body import decode_secret_body
 from vivavoce.protocol.session_fields import EffectiveSession
 
@@ -43,7 +44,7 @@ class SecretCard(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SecretList(msgspec.Struct, frozen=True, kw_only=True):
-    """The secrets that have not expired, oldest first."""
+    """The secrets that open sessions, oldest first: neither expired nor revoked, and their key is neither."""
 
     object: Literal["list"] = "list"
     data: tuple[SecretCard, ...]
@@ -57,8 +58,9 @@ class DeletedSecret(msgspec.Struct, frozen=True, kw_only=True):
     deleted: bool = True
 
 
-def secret_routes(mint: Mint, secrets: ClientSecrets) -> list[Route]:
+def secret_routes(mint: Mint, gatekeeper: Gatekeeper) -> list[Route]:
     """Return the routes of client secrets."""
+    secrets = gatekeeper.secrets
 
     async def create(request: Request) -> Response:
         body = await decoded_body(request, decode_secret_body)
@@ -66,7 +68,8 @@ def secret_routes(mint: Mint, secrets: ClientSecrets) -> list[Route]:
         return secret_response(msgspec.json.encode(SecretAnswer(minted.text, minted.secret.expires_at, minted.session)))
 
     async def show_list(request: Request) -> Response:
-        return secret_response(msgspec.json.encode(SecretList(data=tuple(_card(one) for one in secrets.list()))))
+        cards = tuple(_card(one) for one in gatekeeper.ring.opening(secrets.list()))
+        return secret_response(msgspec.json.encode(SecretList(data=cards)))
 
     async def revoke(request: Request) -> Response:
         id = request.path_params["id"]

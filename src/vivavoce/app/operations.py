@@ -145,7 +145,7 @@ def _own_operations() -> list[Operation]:
             id="listClientSecrets",
             method="get",
             path=LIST_PATH,
-            summary="List the client secrets that have not expired.",
+            summary="List the client secrets that open sessions.",
             answers={200: SecretList},
         ),
         Operation(

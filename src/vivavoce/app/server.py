@@ -142,7 +142,7 @@ def build_app(
     mint = Mint(host, gatekeeper.secrets, models)
     translations = host if isinstance(host, TranslationHost) else None
     translates = never_translates if translations is None else translations.translates
-    more = rest_routes(mint, gatekeeper.secrets, translates)
+    more = rest_routes(mint, gatekeeper, translates)
     routes = build_http(models, readiness, lambda: lifecycle.is_draining, settings.web_dir, more)
     realtime = RealtimeEndpoint(
         policy=UpgradePolicy(access, gatekeeper, models, translates),
@@ -179,12 +179,12 @@ def _watch(key_file: Path | None, clock: Clock) -> KeyWatch | None:
     return KeyWatch(file, clock.unix_s)
 
 
-def rest_routes(mint: Mint, secrets: ClientSecrets, translates: Callable[[str | None], bool]) -> list[Route]:
+def rest_routes(mint: Mint, gatekeeper: Gatekeeper, translates: Callable[[str | None], bool]) -> list[Route]:
     """Return the routes of the REST surface besides models and health."""
     return [
-        *secret_routes(mint, secrets),
+        *secret_routes(mint, gatekeeper),
         *legacy_routes(mint),
-        *translation_routes(secrets, RandomIds().make, translates),
+        *translation_routes(gatekeeper.secrets, RandomIds().make, translates),
         openapi_route(),
     ]
 

@@ -110,6 +110,8 @@ def report_end(state: SessionState, response: Response, now: float) -> None:
     if response.is_live or response.id not in state.responding.live:
         return
     state.responding.forget(response)
+    for call in response.mcp.approved:  # it ended before it made them: the client may approve once more
+        state.tools.mcp.ask(call)
     state.out.send(ResponseDone(event_id=state.out.event_id(), response=_wire_response(response)))
     limits = state.profile.limits
     charge(state, response, now)

@@ -10,10 +10,23 @@ import msgspec
 
 from vivavoce.core.heard import SpokenSegment, heard_text
 from vivavoce.core.input_buffer import bytes_in
-from vivavoce.core.limits import MAX_ITEM_AUDIO_BYTES, MAX_ITEM_BYTES, MAX_ITEMS
+from vivavoce.core.limits import MAX_ITEM_AUDIO_BYTES, MAX_ITEM_CHARACTERS, MAX_ITEMS
 from vivavoce.core.requests import AudioEncoding
 from vivavoce.protocol.errors import ClientError, duplicate_item, previous_item_missing
-from vivavoce.protocol.items import Item, Message, OutputAudio
+from vivavoce.protocol.items import (
+    ContentPart,
+    FunctionCall,
+    FunctionCallOutput,
+    InputImage,
+    InputText,
+    Item,
+    McpApprovalRequest,
+    McpCall,
+    McpListTools,
+    Message,
+    OutputAudio,
+    OutputText,
+)
 
 ROOT = "root"  # as `previous_item_id`: before all other items
 
@@ -64,8 +77,8 @@ class Conversation:
         self._order: list[str] = []
         self._entries: dict[str, Entry] = {}
         self.dropped: set[str] = set()  # items too old for the model's input
-        self._written: dict[str, int] = {}  # bytes of the client's items, as JSON
-        self._written_bytes = 0
+        self._written: dict[str, int] = {}  # characters of the client's items
+        self._written_characters = 0
         self._audio_bytes = 0
         self._audio_ids: deque[str] = deque()  # of entries that were given audio, oldest first
 
@@ -108,11 +121,11 @@ class Conversation:
         Raises:
             ClientError: duplicate id, unknown predecessor, too many items or too much in them.
         """
-        size = len(msgspec.json.encode(entry.item))
+        size = item_characters(entry.item)
         self._check_room(entry.item.id, size)
         index = len(self._order) if previous_item_id is None else self._index_after(previous_item_id)
         self._written[entry.item.id] = size
-        self._written_bytes += size
+        self._written_characters += size
         self.append(entry)
         self._order.insert(index, self._order.pop())
         return self._order[index - 1] if index else None
@@ -122,7 +135,7 @@ class Conversation:
         entry = self._entries.pop(item_id)
         self._order.remove(item_id)
         self.dropped.discard(item_id)
-        self._written_bytes -= self._written.pop(item_id, 0)
+        self._written_characters -= self._written.pop(item_id, 0)
         self._audio_bytes -= entry.audio_bytes
         return entry
 
@@ -159,8 +172,8 @@ class Conversation:
             raise ClientError(
                 "invalid_value", f"Error adding item: a conversation holds at most {MAX_ITEMS} items.", "item"
             )
-        if self._written_bytes + size > MAX_ITEM_BYTES:
-            text = f"Error adding item: what is written into a conversation takes at most {MAX_ITEM_BYTES} bytes."
+        if self._written_characters + size > MAX_ITEM_CHARACTERS:
+            text = f"Error adding item: a conversation holds at most {MAX_ITEM_CHARACTERS} characters of the client's."
             raise ClientError("invalid_value", text, "item")
 
     def _index_after(self, previous_item_id: str) -> int:
@@ -169,3 +182,30 @@ class Conversation:
         if previous_item_id not in self._entries:
             raise previous_item_missing(previous_item_id)
         return self._position(previous_item_id) + 1
+
+
+def item_characters(item: Item) -> int:
+    """Return the characters that an item holds in its longest fields: words, pictures, arguments, outputs, schemas."""
+    match item:
+        case Message(content=content):
+            return sum(map(_part_characters, content))
+        case FunctionCall(arguments=arguments) | McpApprovalRequest(arguments=arguments):
+            return len(arguments)
+        case FunctionCallOutput(output=output):
+            return len(output)
+        case McpCall(arguments=arguments, output=output):
+            return len(arguments) + len(output or "")
+        case McpListTools(tools=tools):
+            return len(msgspec.json.encode(tools))
+        case _:
+            return 0
+
+
+def _part_characters(part: ContentPart) -> int:
+    match part:
+        case InputText(text=text) | OutputText(text=text):
+            return len(text)
+        case InputImage(image_url=image_url):
+            return len(image_url)
+        case _:
+            return len(part.transcript or "")

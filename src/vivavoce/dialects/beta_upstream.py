@@ -137,13 +137,13 @@ class BetaUpstream:
         item = event.get("item")
         id_, status = (item.get("id"), item.get("status")) if isinstance(item, dict) else (None, None)
         opened = self._heard.open_items.get(id_)
-        if opened is None and status == "in_progress":  # announced before its response opens it
+        if opened is None and (status == "in_progress" or _is_listing(item)):  # before its response opens it
             opened = OpenItem(None, None, None)
             self._heard.open_items.put(id_, opened)
         status = "completed" if opened is None else "in_progress"
         added = {**event, "type": "conversation.item.added", "item": item_from_beta_upstream(item, status)}
         if opened is None:
-            return [added, _done(added, added["item"])]
+            return [added, _done(added)]
         opened.created = added
         return [added]
 
@@ -163,6 +163,11 @@ class BetaUpstream:
         if closed is None or closed.created is None:
             return [shown]
         return [_done(closed.created, item), shown]
+
+    def _listed(self, event: Body) -> list[Body]:
+        """The tools that were listed are told only when the item is retrieved."""
+        opened = self._heard.open_items.pop(event.get("item_id"))
+        return [event] if opened is None or opened.created is None else [event, _done(opened.created)]
 
     def _item_retrieved(self, event: Body) -> list[Body]:
         return [{**event, "item": item_from_beta_upstream(event.get("item"), "completed")}]
@@ -259,8 +264,14 @@ def _kind(event: Body) -> Kind:
     return "transcription" if is_transcription else "realtime"
 
 
-def _done(added: Body, item: Json) -> Body:
-    return {**added, "type": "conversation.item.done", "event_id": f"{added.get('event_id')}_done", "item": item}
+def _done(added: Body, item: Json = None) -> Body:
+    """Return the event that says that an item is complete: as `item`, or as it was added."""
+    done = {**added, "type": "conversation.item.done", "event_id": f"{added.get('event_id')}_done"}
+    return done if item is None else {**done, "item": item}
+
+
+def _is_listing(item: Json) -> bool:
+    return isinstance(item, dict) and item.get("type") == "mcp_list_tools" and not item.get("tools")
 
 
 def _incomplete(created: Body) -> Json:
@@ -294,6 +305,8 @@ _SERVER_EVENTS: Final[dict[str, Callable[[BetaUpstream, Body], list[Body]]]] = {
     "conversation.item.retrieved": BetaUpstream._item_retrieved,
     "response.output_item.added": BetaUpstream._item_opened,
     "response.output_item.done": BetaUpstream._item_closed,
+    "mcp_list_tools.completed": BetaUpstream._listed,
+    "mcp_list_tools.failed": BetaUpstream._listed,
     "response.created": BetaUpstream._response,
     "response.done": BetaUpstream._response_done,
     "response.function_call_arguments.done": BetaUpstream._arguments_done,

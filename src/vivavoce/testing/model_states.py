@@ -19,6 +19,7 @@ from vivavoce.core.policy import SessionPolicy
 from vivavoce.protocol.session import RealtimeSession
 
 EPOCH_S: Final = 1_000_000.0  # the model's clock starts here, so that a moment is told from any other number
+MARK: Final = "~"  # every id of the model starts with it, and no other string
 _DIGEST_BYTES: Final = 12
 _KEPT_SETTINGS: Final = 1000
 _NAMES: Final = tuple(f"\0{number}" for number in range(1000))  # of ids, in order of first use
@@ -33,12 +34,6 @@ _SHARED_MODULES: Final = (
 _IGNORED: Final = frozenset({"opened_at", "has_changed"})
 
 
-class Id(str):
-    """An id that the model made; its text is of no account."""
-
-    __slots__ = ()
-
-
 class ModelIds:
     """An id source whose ids can be renamed. Event ids are all alike: only their uniqueness matters."""
 
@@ -51,7 +46,7 @@ class ModelIds:
         if prefix == "event":
             return "event"
         self._made += 1
-        return Id(f"{prefix}_{self._made}")
+        return f"{MARK}{prefix}_{self._made}"
 
     def begin(self) -> None:
         """A call into the session begins."""
@@ -66,7 +61,7 @@ Memo = dict[int, Any]  # id of an object that was met -> its copy
 Copier = Callable[[Any, Memo], Any]  # `Any` throughout this module: objects of any class
 Writer = Callable[[Any], Any]
 
-_ATOMS: Final[set[type]] = {int, str, float, bool, bytes, type(None), Id}  # grows by all types that are shared
+_ATOMS: Final[set[type]] = {int, str, float, bool, bytes, type(None)}  # grows by all types that are shared
 
 
 def copy_of(value: Any) -> Any:
@@ -208,15 +203,29 @@ _COPIERS: Final = _Copiers(
 
 # Fingerprints -------------------------------------------------------------------------------------------------
 
-_PLAIN: Final = frozenset({int, str, bool, type(None)})
+_PLAIN: Final = frozenset({int, bool, type(None)})
 
 
 class _Names(dict[str, str]):
-    """Canonical names of ids, in order of first use."""
+    """What is written for a string: itself, for an id a name in order of first use."""
 
-    def __missing__(self, made: str) -> str:
-        name = self[made] = _NAMES[len(self)]
+    def __init__(self) -> None:
+        super().__init__()
+        self._used: list[str] = []
+
+    def __missing__(self, text: str) -> str:
+        if not text.startswith(MARK):
+            self[text] = text
+            return text
+        name = self[text] = _NAMES[len(self._used)]
+        self._used.append(text)
         return name
+
+    def forget_ids(self) -> None:
+        """Begin anew; other strings are few and stay."""
+        for made in self._used:
+            del self[made]
+        self._used.clear()
 
 
 class _Writers(dict[type, Writer]):
@@ -245,7 +254,7 @@ class Fingerprints:
         self._numbers: dict[bytes, int] = {}
         known: dict[type, Writer] = {
             float: self._write_float,
-            Id: self._names.__getitem__,
+            str: self._names.__getitem__,
             bytes: len,
             dict: self._write_dict,
             set: self._write_set,
@@ -261,7 +270,7 @@ class Fingerprints:
 
     def take(self, value: Any, now: float) -> bytes:
         """Return the fingerprint of an object and all that it refers to."""
-        self._names.clear()
+        self._names.forget_ids()
         self._met.clear()
         self._now = now
         written = self._writers[type(value)](value)

@@ -33,11 +33,20 @@ def through(events: list[Json], translate: Any) -> list[Json]:
 
 
 def meant(events: list[Json]) -> list[Json]:
-    """The events without ids, and without what the beta does not say: a list of tools is not retold when it is done."""
+    """The events without ids, and without what the beta does not say.
+
+    A list of tools is not retold when it is done, and an item that is done stands where it was added, also if the
+    one before it was deleted since.
+    """
     kept = [sayable(event) for event in events if event["type"] not in NOT_SAYABLE]
+    places: dict[str, str | None] = {}
     for event in kept:
-        if event["type"] == "conversation.item.done" and event["item"]["type"] == "mcp_list_tools":
-            event["item"]["tools"] = []
+        if event["type"] == "conversation.item.added":
+            places[event["item"]["id"]] = event["previous_item_id"]
+        elif event["type"] == "conversation.item.done":
+            event["previous_item_id"] = places[event["item"]["id"]]
+            if event["item"]["type"] == "mcp_list_tools":
+                event["item"]["tools"] = []
     return [{key: value for key, value in event.items() if key != "event_id"} for event in kept]
 
 

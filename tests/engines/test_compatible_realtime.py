@@ -5,7 +5,6 @@ import base64
 import contextlib
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
-from pathlib import Path
 from typing import Any
 
 import msgspec

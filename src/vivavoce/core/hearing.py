@@ -67,10 +67,8 @@ def score_window(state: SessionState, scored: SpeechScored, now: float) -> None:
     """Take the detector's score of one window."""
     listening = state.listening
     detection = detection_of(state)
-    if detection is None or scored.detection_id != listening.detection_id:
+    if detection is None or scored.detection_id != listening.detection_id or listening.is_deaf:
         return
-    if scored.end_sample <= listening.turn.scored_sample:
-        return  # of a window from before the detector failed
     is_audible = state.playout.state(now) is Playing.PLAYING
     onset_windows = ONSET_WINDOWS_AUDIBLE if is_audible else ONSET_WINDOWS
     settings = turn_settings(state, detection)

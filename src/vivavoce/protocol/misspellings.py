@@ -115,9 +115,13 @@ def _alike(name: str, known: Collection[str]) -> str | None:
     longer = [field for field in known if _is_beginning(name, field)]
     if len(longer) == 1:
         return longer[0]
-    measured = sorted((distance(name, field), field) for field in known)
-    errors, field = measured[0]
-    return field if errors <= max(1, min(len(name), len(field)) // 4) else None
+    near = [field for field in known if abs(len(name) - len(field)) <= _tolerated(name, field)]
+    measured = sorted((distance(name, field), field) for field in near)
+    return next((field for errors, field in measured if errors <= _tolerated(name, field)), None)
+
+
+def _tolerated(name: str, field: str) -> int:
+    return max(1, min(len(name), len(field)) // 4)
 
 
 def _is_beginning(name: str, field: str) -> bool:

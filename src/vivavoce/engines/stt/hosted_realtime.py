@@ -195,14 +195,17 @@ class HostedRealtimeStream:
             self._limit.reschedule(asyncio.get_running_loop().time() + self._settings.final_s)
 
     async def _transcribe(self, input_settings: Json) -> base.Final:
-        socket = await self._sessions.take(input_settings)
         try:
-            final = await self._within_limit(socket)
-        except BaseException:
-            socket.abort()
-            raise
-        self._sessions.give_back(socket)
-        return final
+            socket = await self._sessions.take(input_settings)
+            try:
+                final = await self._within_limit(socket)
+            except BaseException:
+                socket.abort()
+                raise
+            self._sessions.give_back(socket)
+            return final
+        finally:
+            self._waiting.clear()
 
     async def _within_limit(self, socket: UpstreamSocket) -> base.Final:
         try:

@@ -203,3 +203,13 @@ def test_any_flat_object_is_translated_or_refused(flat: dict[str, Any]) -> None:
             decode_session(flat_to_ga(flat, "realtime" if kind == "realtime" else "transcription").session)
         except ClientError as fault:
             beta_fault(fault)
+
+
+@pytest.mark.parametrize(
+    ("modalities", "param"), [(True, "modalities"), ("text", "modalities"), (["text", "video"], "modalities[1]")]
+)
+def test_modalities_that_are_none_are_refused_also_where_they_have_no_effect(modalities: Any, param: str) -> None:
+    with pytest.raises(ClientError) as raised:
+        flat_to_ga({"modalities": modalities}, "transcription")
+
+    assert raised.value.detail.param == param

@@ -110,8 +110,19 @@ def flat_to_ga(flat: Mapping[str, Any], kind: Kind = "realtime", *, keeps_unknow
         _check_format(name, kept.get(name))
     temperature = checked_temperature(kept.pop("temperature", None))
     if kind == "transcription":
-        kept.pop("modalities", None)  # there is only text
+        _check_modalities(kept.pop("modalities", None))  # there is only text
     return FromBeta({"type": kind, **nested(kept, SESSION_PLACES)}, temperature)
+
+
+def _check_modalities(value: Any) -> None:  # JSON boundary
+    """Refuse modalities that are none, where they have no effect; null is absent."""
+    if value is None:
+        return
+    if not isinstance(value, list):
+        raise invalid_type("modalities", "an array", type_name(value))
+    for index, modality in enumerate(value):
+        if modality not in ("text", "audio"):
+            raise invalid_value(modality, ("text", "audio"), f"modalities[{index}]")
 
 
 def ga_to_flat(session: Mapping[str, Any], temperature: float | None = None) -> Flat:

@@ -94,7 +94,7 @@ class Partial(msgspec.Struct, frozen=True):
 
 
 class Final(msgspec.Struct, frozen=True):
-    """A finished transcript; word times in ms from the first sample fed. `parts` tell who said what, if that is known."""
+    """A finished transcript; word times in ms from the first sample fed. `parts` tell who said what, if known."""
 
     text: str
     words: tuple[Word, ...] = ()

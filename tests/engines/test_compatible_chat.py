@@ -1,6 +1,7 @@
 """The generator over `/chat/completions` against servers that behave, and that do not."""
 
 import asyncio
+import logging
 from typing import Any
 
 import pytest
@@ -527,6 +528,16 @@ def test_a_closed_engine_refuses() -> None:
 
     with pytest.raises(EngineError, match="closed"):
         asyncio.run(run())
+
+
+def test_neither_the_key_nor_what_is_said_stands_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    stream = sse(delta(content="a secret word"), delta("stop"), "[DONE]")
+
+    exchange([gives(ERROR, "503 No", "retry-after: 0"), streams(stream)])
+
+    assert caplog.records
+    assert all(text not in str(record.__dict__) for text in (KEY, "a secret word") for record in caplog.records)
 
 
 # Cancelling ---------------------------------------------------------------------------------------------------

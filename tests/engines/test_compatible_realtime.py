@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import contextlib
+import logging
 import sys
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
 from typing import Any
@@ -477,6 +478,23 @@ def test_a_redirect_to_another_origin_is_not_followed() -> None:
 
     assert isinstance(asyncio.run(run()), EngineError)
     assert other.requests == []
+
+
+def test_neither_the_key_nor_what_is_said_stands_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    caplog.set_level(logging.CRITICAL, "websockets.server")  # the other side of this test
+
+    async def play(peer: Peer) -> None:
+        await peer.greet()
+        await peer.utterance()
+        await peer.complete("a secret word")
+
+    async def work(upstream: Upstream, engine: HostedRealtimeTranscriber) -> None:
+        assert await hear(engine) == [Final("a secret word")]
+
+    with_upstream(play, work)
+
+    assert all(text not in str(record.__dict__) for text in (KEY, "a secret word") for record in caplog.records)
 
 
 def test_aborting_delivers_nothing_and_hangs_up_on_the_server() -> None:

@@ -136,7 +136,7 @@ FAMILIES: Final = (
         name="silence",
         about="the user says nothing and is prompted",
         input={**_vad(idle_timeout_ms=5000), **_SHOWN},
-        bounds={"create": 1, "leap": 4, "hear": 3, "text": 1, "chunk": 1, "cancel": 1, "fault": 1},
+        bounds={"create": 1, "leap": 4, "hear": 3, "text": 1, "cancel": 1, "fault": 1},
     ),
     Family(
         name="meaning",

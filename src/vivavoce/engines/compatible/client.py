@@ -16,7 +16,7 @@ import msgspec
 
 from vivavoce.engines.base import EngineError
 from vivavoce.engines.compatible.failures import Failures, Refusal
-from vivavoce.engines.compatible.settings import CompatibleServer
+from vivavoce.engines.compatible.settings import CompatibleServer, Timeouts
 from vivavoce.engines.compatible.sse import EventTooLargeError, ServerSentEvent, SseReader
 
 MAX_ERROR_BYTES: Final = 65_536
@@ -51,14 +51,15 @@ def json_body(fields: Mapping[str, Any]) -> bytes:  # JSON boundary: what the AP
 class Reply:
     """An answer with a 2xx status."""
 
-    def __init__(self, response: httpcore2.Response, failures: Failures, first_at: float, silence_s: float) -> None:
+    def __init__(self, response: httpcore2.Response, failures: Failures, first_at: float, timeouts: Timeouts) -> None:
         headers = _headers(response)
         self.content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         self.parameters = headers.get("content-type", "").partition(";")[2]
         self._response = response
         self._parts = response.aiter_stream()
         self._failures = failures
-        self._silence_s = silence_s
+        self._limit_s = timeouts.first_s
+        self._silence_s = timeouts.silence_s
         self._until = first_at  # on the loop's clock: when the next event or audio is due
         self._sse = SseReader()
         self._is_over = False
@@ -76,7 +77,7 @@ class Reply:
             async with asyncio.timeout_at(self._until):
                 part = await anext(self._parts, b"")
         except TimeoutError:
-            raise self._failures.late("more of the answer", self._silence_s) from None
+            raise self._failures.late("more of the answer", self._limit_s) from None
         except _LOST as error:
             raise self._failures.unreachable("the connection broke within the answer") from error
         self._is_over = not part
@@ -84,7 +85,8 @@ class Reply:
 
     def progress(self) -> None:
         """Take note that something useful came: the wait for more begins anew."""
-        self._until = asyncio.get_running_loop().time() + self._silence_s
+        self._limit_s = self._silence_s
+        self._until = asyncio.get_running_loop().time() + self._limit_s
 
     async def body(self) -> bytes:
         """Return the whole body. Raises EngineError, also above `MAX_BODY_BYTES`."""
@@ -160,7 +162,7 @@ class CompatibleClient:
         timeouts = self._server.timeouts
         first_at = asyncio.get_running_loop().time() + timeouts.first_s
         response = await self._send_twice_at_most(ask, first_at)
-        reply = Reply(response, self.failures, first_at, timeouts.silence_s)
+        reply = Reply(response, self.failures, first_at, timeouts)
         try:
             yield reply
         finally:

@@ -128,7 +128,6 @@ class _Event(_Response):
     delta: str | None = None
     text: str | None = None
     refusal: str | None = None
-    name: str | None = None
     arguments: str | None = None
     item: _Item | None = None
     response: _Response | None = None
@@ -223,7 +222,7 @@ class ResponseAnswer:
                 self._called(event.output_index).arguments += event.delta or ""
             case "response.function_call_arguments.done":
                 call = self._called(event.output_index)
-                call.name, call.arguments = call.name or event.name or "", event.arguments or call.arguments
+                call.arguments = event.arguments or call.arguments
             case "response.output_item.added" if item is not None and item.type == "function_call":
                 self._open.pop(event.output_index, None)
                 _describe(self._called(event.output_index), item)

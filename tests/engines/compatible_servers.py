@@ -206,6 +206,20 @@ def stalls(body: bytes = b"", content_type: str = "text/event-stream") -> Answer
     return answer
 
 
+def pauses(*parts: bytes, pause_s: float, content_type: str = "text/event-stream") -> Answer:
+    """Return an answer in chunks with a pause between them, as long as the client stays."""
+
+    async def answer(request: Request, out: Out) -> None:
+        out.head(content_type)
+        for part in parts:
+            out.chunk(part)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(out.gone.wait(), pause_s)
+        out.chunk(b"")
+
+    return answer
+
+
 async def vanishes(request: Request, out: Out) -> None:
     """Cut the connection without an answer."""
     out.drop()

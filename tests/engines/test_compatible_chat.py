@@ -16,6 +16,7 @@ from tests.engines.compatible_servers import (
     Server,
     breaks,
     gives,
+    pauses,
     sse,
     stalls,
     started,
@@ -230,6 +231,12 @@ def test_parallel_calls_are_put_together(pieces: list[Json]) -> None:
 
 def test_the_same_function_may_be_called_twice_without_ids() -> None:
     stream = sse(piece(0, "roll", '{"n":1}'), piece(0, "roll", '{"n":2}'), delta("tool_calls"), "[DONE]")
+
+    assert answers(streams(stream))[:-1] == [ToolCall("roll", '{"n":1}'), ToolCall("roll", '{"n":2}')]
+
+
+def test_the_same_function_may_be_called_twice_at_one_index_with_ids() -> None:
+    stream = sse(piece(0, "roll", '{"n":1}', "a"), piece(0, "roll", '{"n":2}', "b"), delta("tool_calls"), "[DONE]")
 
     assert answers(streams(stream))[:-1] == [ToolCall("roll", '{"n":1}'), ToolCall("roll", '{"n":2}')]
 
@@ -493,7 +500,7 @@ SHORT = Timeouts(connect_s=5.0, first_s=0.2, silence_s=0.2)
     "answer",
     [
         pytest.param(stalls(), id="no answer"),
-        pytest.param(stalls(b": waiting\n\n"), id="comments only"),
+        pytest.param(pauses(*[b": waiting\n\n"] * 200, pause_s=0.05), id="comments only"),
         pytest.param(stalls(sse(delta(content="Once"))), id="silence in the middle"),
     ],
 )

@@ -454,6 +454,28 @@ def test_a_server_that_does_not_answer_in_time_is_a_timeout(play: Play, awaited:
     assert f"no {awaited} within" in str(error)
 
 
+def test_the_time_for_the_transcript_begins_with_the_end_of_the_utterance() -> None:
+    heard = Heard()
+
+    async def play(peer: Peer) -> None:
+        await peer.greet()
+        await peer.receive()
+        await peer.send("conversation.item.input_audio_transcription.delta", item_id="i", delta="Once")
+        await peer.utterance()
+
+    async def work(upstream: Upstream, engine: HostedRealtimeTranscriber) -> None:
+        stream = engine.open(TranscriptOptions(), heard.deliver)
+        feed(stream)
+        await heard.is_partial.wait()
+        stream.finish()
+        await heard.is_over.wait()
+
+    with_upstream(play, work, final_s=0.2)
+
+    assert isinstance(heard.last, EngineError)
+    assert heard.last.code == "engine_timeout"
+
+
 def test_a_server_that_refuses_the_handshake_is_told_by_its_status() -> None:
     async def run() -> Result:
         async with asyncio.timeout(DEADLINE_S), Server(gives({}, "403 No")).listening() as server:
@@ -481,8 +503,8 @@ def test_a_redirect_to_another_origin_is_not_followed() -> None:
 
 
 def test_neither_the_key_nor_what_is_said_stands_in_any_log(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.DEBUG)
     caplog.set_level(logging.CRITICAL, "websockets.server")  # the other side of this test
+    caplog.set_level(logging.DEBUG)
 
     async def play(peer: Peer) -> None:
         await peer.greet()
@@ -494,6 +516,7 @@ def test_neither_the_key_nor_what_is_said_stands_in_any_log(caplog: pytest.LogCa
 
     with_upstream(play, work)
 
+    assert caplog.records
     assert all(text not in str(record.__dict__) for text in (KEY, "a secret word") for record in caplog.records)
 
 

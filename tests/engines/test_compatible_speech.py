@@ -20,6 +20,7 @@ from tests.engines.compatible_servers import (
     Server,
     breaks,
     gives,
+    pauses,
     stalls,
     started,
     streams,
@@ -252,6 +253,12 @@ def test_silence_of_the_server_beyond_the_deadline_is_a_timeout() -> None:
     error = failure(stalls(PCM[:1000], "audio/pcm"), timeouts=Timeouts(first_s=5.0, silence_s=0.2))
 
     assert error.code == "engine_timeout"
+
+
+def test_speech_may_take_longer_than_its_first_audio_may() -> None:
+    answer = pauses(PCM, PCM, PCM, pause_s=0.4, content_type="audio/pcm")
+
+    assert speech(answer, timeouts=Timeouts(first_s=0.6, silence_s=10.0)) == PCM * 3
 
 
 def test_closing_the_stream_hangs_up_on_the_server_at_once() -> None:

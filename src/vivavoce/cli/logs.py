@@ -31,4 +31,4 @@ def log_to_stderr(level: int = logging.INFO) -> None:
 
 def _quoted(value: object) -> str:
     text = str(value)
-    return repr(text) if not text or any(character.isspace() for character in text) else text
+    return text if text.isprintable() and text and " " not in text else repr(text)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TextIO
 
 import pytest
 from typer.testing import CliRunner, Result
@@ -118,23 +119,24 @@ def test_the_data_folder_may_come_from_the_configuration(tmp_path: Path) -> None
 # A running server ----------------------------------------------------------------------------------------------------
 
 
-def start(tmp_path: Path, *arguments: str) -> "subprocess.Popen[str]":
+def start(tmp_path: Path, *arguments: str, log: TextIO | int = subprocess.PIPE) -> "subprocess.Popen[str]":
     (tmp_path / "scripted.toml").write_text(SCRIPTED)
     command = [sys.executable, "-m", "vivavoce", "serve", "--port", "0", "--data-dir", str(tmp_path)]
     command += ["--config", str(tmp_path / "scripted.toml"), *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path)
+    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, cwd=tmp_path)
 
 
 @pytest.fixture
 def port(tmp_path: Path) -> Iterator[int]:
-    """A server without keys."""
-    process = start(tmp_path)
-    try:
-        assert process.stdout is not None
-        yield int(process.stdout.readline().rpartition(":")[2])
-    finally:
-        process.kill()
-        process.communicate()
+    """A server without keys. Its log goes to a file: a full pipe would hold it."""
+    with (tmp_path / "log").open("w") as log:
+        process = start(tmp_path, log=log)
+        try:
+            assert process.stdout is not None
+            yield int(process.stdout.readline().rpartition(":")[2])
+        finally:
+            process.kill()
+            process.communicate()
 
 
 def status(connection: http.client.HTTPConnection, key: str | None) -> int:

@@ -23,7 +23,16 @@ PREFIX: Final = "VIVAVOCE_"
 DELIMITER: Final = "__"
 CONFIG_VARIABLE: Final = "VIVAVOCE_CONFIG"  # the path of the file
 # Not settings: the file, the key that a client of ours presents, and what the tests may skip.
-OTHER_VARIABLES: Final = frozenset({CONFIG_VARIABLE, "VIVAVOCE_API_KEY", "VIVAVOCE_TEST_REQUIRE"})
+# Variables of ours that are no settings: of this module, of the command line, and of the tests.
+OTHER_VARIABLES: Final = frozenset(
+    {
+        CONFIG_VARIABLE,
+        "VIVAVOCE_API_KEY",
+        "VIVAVOCE_TEST_REQUIRE",
+        "VIVAVOCE_FUZZ_SECONDS",
+        "VIVAVOCE_EVENT_MATRIX",
+    }
+)
 OPENAI_VARIABLES: Final = {
     "OPENAI_API_KEY": ("hosted", "api_key"),
     "OPENAI_REALTIME_MODEL": ("hosted", "realtime_model"),

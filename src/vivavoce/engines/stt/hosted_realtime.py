@@ -226,8 +226,11 @@ class HostedRealtimeStream:
                 receiving = tasks.create_task(self._receive(socket), name="receive a transcript")
                 final = await receiving
                 sending.cancel()
-        except* EngineError as group:
-            raise _first(group) from None
+        except ExceptionGroup as group:
+            failures, others = group.split(EngineError)
+            if failures is None or others is not None:
+                raise
+            raise _first(failures) from None
         return final
 
     async def _send(self, socket: UpstreamSocket) -> None:

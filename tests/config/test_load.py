@@ -74,8 +74,8 @@ def test_the_file_may_be_named_by_the_environment(tmp_path: Path) -> None:
         ("[server\n", r"vivavoce\.toml is not valid TOML"),
         ('[server]\nport = "http"\n', r"server\.port \(.*vivavoce\.toml\): input should be a valid integer"),
         ("[server]\nport = 70000\n", r"server\.port .*less than or equal to 65535"),
-        ('[engines]\ndefault = "cloud"\n', r"engines\.default .*'embedded' or 'scripted'"),
-        ('[models.table]\nmine = "cloud"\n', r"models\.table\.mine .*'embedded' or 'scripted'"),
+        ('[engines]\ndefault = "cloud"\n', r"engines\.default .*'embedded', 'hybrid', 'scripted' or 'upstream'"),
+        ('[models.table]\nmine = "cloud"\n', r"models\.table\.mine .*'embedded', 'hybrid', 'scripted' or 'upstream'"),
         ("[server]\ndrain_s = nan\n", r"server\.drain_s .*finite"),
     ],
 )

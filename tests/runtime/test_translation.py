@@ -148,6 +148,8 @@ class NotedSink:
     def play(self, sequence: int, audio: PlayAudio) -> None:
         raise AssertionError("a translation plays nothing")
 
+    def pass_on(self, sequence: int, message: bytes, *, is_final: bool = False) -> None: ...
+
     def clear_playout(self, response_id: str) -> None: ...
 
     def close(self, code: int, reason: str) -> None:

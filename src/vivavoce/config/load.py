@@ -38,7 +38,7 @@ OPENAI_VARIABLES: Final = {
     "OPENAI_REALTIME_MODEL": ("hosted", "realtime_model"),
     "OPENAI_TRANSCRIPTION_MODEL": ("hosted", "transcription_model"),
 }
-FREE_TABLES: Final = frozenset({"models.table"})  # their keys are the user's own
+FREE_TABLES: Final = frozenset({"models.table", "upstream.headers", "upstream.query"})  # their keys are the user's own
 MASK: Final = "**********"
 
 Steps = tuple[str, ...]  # the way to a value: names of sections, then its own
@@ -212,7 +212,7 @@ def _refuse_unknown(layer: Layer) -> None:
 
 def _leaves(tree: Mapping[str, Any], above: Steps = ()) -> Iterator[tuple[Steps, Any]]:
     for name, value in tree.items():
-        if isinstance(value, Mapping):
+        if isinstance(value, Mapping) and (value or ".".join((*above, name)) not in FREE_TABLES):
             yield from _leaves(value, (*above, name))
         else:
             yield (*above, name), value
@@ -255,6 +255,8 @@ def _readable(value: object) -> Any:  # JSON boundary: a value as JSON would wri
             return MASK if value.get_secret_value() else ""
         case tuple():
             return [_readable(part) for part in value]
+        case dict():
+            return {name: _readable(part) for name, part in value.items()}
         case Path():
             return str(value)
         case None:

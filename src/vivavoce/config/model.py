@@ -9,7 +9,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, model_validator
 from pydantic_settings import NoDecode, SettingsConfigDict
 
-EngineName = Literal["embedded", "scripted"]
+EngineName = Literal["embedded", "hybrid", "scripted", "upstream"]
 
 
 def _split_list(value: object) -> object:
@@ -112,6 +112,32 @@ class SessionDefaults(Section):
     instructions: str = Field(max_length=1_048_576, description="Instructions of the assistant.")
 
 
+class Upstream(Section):
+    """Another Realtime server behind this one, to which sessions are relayed."""
+
+    url: str = Field(description="Base of its API, such as `https://api.openai.com/v1`; empty: none.")
+    api_key: SecretStr = Field(description="Key for it; empty: `hosted.api_key`.")
+    dialect: Literal["ga", "beta"] = Field(description="Which API it speaks.")
+    models: Names = Field(description="Model names that go there, `*` for any characters; others stay here.")
+    model: str = Field(description="The model that every relayed session gets; empty: the one it asked for.")
+    headers: dict[str, SecretStr] = Field(description="Further headers of the connection, such as Azure's `api-key`.")
+    query: dict[str, str] = Field(description="Further query parameters, such as Azure's `api-version`.")
+    allow_anonymous: bool = Field(description="Relay for clients without a key when this server has no keys.")
+    connect_s: float = Field(gt=0, le=120, description="Seconds until its `session.created` must have come.")
+    retry_s: float = Field(ge=0, le=600, description="Seconds for which a lost connection is tried again.")
+    rollover_min: float = Field(ge=0, description="Minutes after which a connection is replaced; 0 is never.")
+    failover: Literal["", "embedded", "hybrid", "scripted"] = Field(
+        description="Pipeline that goes on where it cannot be reached; empty: the session ends."
+    )
+
+
+class Tools(Section):
+    """Functions that run on this server: the model may call them, and clients never see the calls."""
+
+    modules: Names = Field(description="Python modules that register functions with `vivavoce.tools`.")
+    timeout_s: float = Field(gt=0, le=600, description="Seconds that a call may take.")
+
+
 class Hosted(Section):
     """Credentials and names for hosted engines; read so that nothing else asks for them, spent by nothing here."""
 
@@ -131,6 +157,8 @@ class Configuration(Section):
     scripted: Scripted
     session: SessionDefaults
     hosted: Hosted
+    upstream: Upstream
+    tools: Tools
     prompts_dir: OptionalPath = Field(description="Folder of stored prompts: ID.md, ID@VERSION.md; empty: none.")
     data_dir: OptionalPath = Field(description="Folder for what the server keeps; empty: the user's data folder.")
     assets_dir: OptionalPath = Field(description="Folder for model files; empty: the user's cache folder.")

@@ -21,6 +21,19 @@ class EngineStages(msgspec.Struct, frozen=True, kw_only=True):
     turn: str | UnsetType = UNSET  # hears whether a turn is complete, with `semantic_vad`
 
 
+class SessionCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a session has cost so far, in US dollars by the price list of `prices`."""
+
+    usd: float = 0.0
+    usd_per_min: float = 0.0  # over the time since the session began
+    responses: int = 0
+    cached_share: float = 0.0  # of the input tokens, in [0, 1]
+    budget_usd: float | None = None  # of the key; null: none
+    spent_usd: float | None = None  # by all sessions of the key within its budget's time; null without a budget
+    prices: str = ""  # date of the price list
+    unpriced: tuple[str, ...] = ()  # models that it does not have: they count nothing
+
+
 class SessionExtension(msgspec.Struct, frozen=True, kw_only=True):
     """`session.vivavoce` as the server echoes it."""
 
@@ -30,6 +43,7 @@ class SessionExtension(msgspec.Struct, frozen=True, kw_only=True):
     events: tuple[str, ...] = ()  # extension events that this client receives
     locked: tuple[str, ...] = ()  # paths in the session that this client may not change
     pre_roll_ms: int = 0  # audio that `input_audio_buffer.clear` keeps while there is no turn detection
+    cost: SessionCost | UnsetType = UNSET  # only for clients that asked for it
 
 
 class ExtensionPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,6 +52,7 @@ class ExtensionPatch(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     events: tuple[str, ...] | None = None
     locked: tuple[str, ...] | None = None  # only in the session of a client secret
     pre_roll_ms: Annotated[int, Meta(ge=0, le=MAX_PRE_ROLL_MS)] | None = None
+    cost: bool | None = None  # show what the session costs
 
 
 class ResponseExtension(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -47,6 +47,9 @@ class LoopbackSink:
     def play(self, sequence: int, audio: PlayAudio) -> None:
         self._put(encode_audio(audio))
 
+    def pass_on(self, sequence: int, message: bytes, *, is_final: bool = False) -> None:
+        self._put(message)
+
     def clear_playout(self, response_id: str) -> None:
         """Do nothing: this client owns its playout."""
 

@@ -79,6 +79,9 @@ class WebSocketSink:
     def play(self, sequence: int, audio: PlayAudio) -> None:
         self._outbox.put(sequence, encode_audio(audio))
 
+    def pass_on(self, sequence: int, message: bytes, *, is_final: bool = False) -> None:
+        self._outbox.put(sequence, message, is_final=is_final)
+
     def clear_playout(self, response_id: str) -> None:
         """Do nothing: on a WebSocket the client owns the playout."""
 

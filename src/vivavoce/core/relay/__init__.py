@@ -1,0 +1,1 @@
+"""The relay: a session whose conversation another Realtime server leads (decision 0003)."""

@@ -192,13 +192,13 @@ def test_a_browser_with_a_bad_key_is_told_by_an_event_and_closed_with_3000(backe
 @pytest.mark.parametrize(
     ("target", "protocols", "code", "reason"),
     [
-        ("/openai/realtime?deployment=d", (), 4000, "invalid_request_error.beta_api_shape_disabled"),
         (
-            "/v1/realtime",
+            "/v1/realtime/translations",
             ("realtime", "openai-beta.realtime-v1"),
             4000,
             "invalid_request_error.beta_api_shape_disabled",
         ),
+        ("/openai/realtime?deployment=nobody", ("realtime",), 4004, "invalid_request_error.model_not_found"),
         ("/v1/realtime?intent=other", ("realtime",), 4000, "invalid_request_error.invalid_value"),
         ("/v1/realtime?model=nobody", ("realtime",), 4004, "invalid_request_error.model_not_found"),
     ],

@@ -148,11 +148,9 @@ def test_a_secret_with_an_unserved_model_opens_nothing() -> None:
         ("/v1/realtime?intent=other", (400, "invalid_value"), (4000, "invalid_value")),
         ("/v1/realtime?model=nobody", (404, "model_not_found"), (4004, "model_not_found")),
         ("/openai/v1/realtime?model=nobody", (404, "model_not_found"), (4004, "model_not_found")),
-        (
-            "/openai/realtime?api-version=1&deployment=d",
-            (4000, "beta_api_shape_disabled"),
-            (4000, "beta_api_shape_disabled"),
-        ),
+        ("/openai/realtime?api-version=1&deployment=nobody", (404, "model_not_found"), (4004, "model_not_found")),
+        ("/openai/realtime?api-version=1&intent=other", (400, "invalid_value"), (4000, "invalid_value")),
+        ("/openai/realtime/translations?model=m", (404, None), (404, None)),
         ("/v1/realtime/translations?model=m", (404, "model_not_found"), (4004, "model_not_found")),
         ("/v1/realtime/", (404, None), (404, None)),
         ("/", (404, None), (404, None)),
@@ -166,25 +164,80 @@ def test_what_is_not_served_is_refused(
     assert outcome(decide(request_of(target, headers), STRICT)) == (by_event if browser else by_status)
 
 
+AZURE = "/openai/realtime?api-version=2024-10-01-preview"
+
+
 @pytest.mark.parametrize(
-    "headers",
+    ("target", "headers"),
     [
-        {"openai-beta": ["realtime=v1"]},
-        {"openai-beta": ["assistants=v2, realtime=v1"]},
-        {"openai-beta": ["assistants=v2", "realtime=v1"]},
-        {"sec-websocket-protocol": ["realtime, openai-beta.realtime-v1"]},
+        (PATH, {"openai-beta": ["realtime=v1"]}),
+        (PATH, {"openai-beta": ["assistants=v2, realtime=v1"]}),
+        (PATH, {"openai-beta": ["assistants=v2", "realtime=v1"]}),
+        (PATH, {"sec-websocket-protocol": ["realtime, openai-beta.realtime-v1"]}),
+        (PATH, {"sec-websocket-protocol": ["realtime", "openai-insecure-api-key.any", "openai-beta.realtime-v1"]}),
+        ("/v1/realtime?intent=transcription", {"openai-beta": ["realtime=v1"]}),
+        ("/openai/v1/realtime?model=m", {"openai-beta": ["realtime=v1"]}),
+        (f"{AZURE}&deployment=d", {}),
+        (f"{AZURE}&deployment=d", {"sec-websocket-protocol": ["realtime"]}),
+        ("/openai/realtime", {}),
     ],
 )
-def test_every_beta_selector_is_accepted_told_and_closed(headers: dict[str, list[str]]) -> None:
-    decision = decide(request_of(PATH, headers), OPEN)
+def test_every_beta_selector_opens_a_session_for_a_client_of_the_beta(
+    target: str, headers: dict[str, list[str]]
+) -> None:
+    decision = decide(request_of(target, headers), OPEN)
 
-    assert isinstance(decision, AcceptAndClose)
-    assert decision.close_code == 4000
-    assert decision.close_reason == "invalid_request_error.beta_api_shape_disabled"
+    assert isinstance(decision, Accept)
+    assert decision.is_beta
+    selected = ("Sec-WebSocket-Protocol", "realtime") in decision.handshake.headers
+    assert selected is ("sec-websocket-protocol" in headers)
 
 
-def test_another_beta_token_selects_nothing() -> None:
-    assert isinstance(decide(request_of(PATH, {"openai-beta": ["assistants=v2"]}), OPEN), Accept)
+@pytest.mark.parametrize(
+    ("target", "headers"),
+    [
+        (PATH, {}),
+        (PATH, {"openai-beta": ["assistants=v2"]}),
+        (PATH, {"openai-beta": ["xrealtime=v1"]}),
+        (PATH, {"sec-websocket-protocol": ["realtime, openai-beta.realtime-v2"]}),
+        ("/openai/v1/realtime?api-version=2024-10-01-preview&deployment=d", {}),
+    ],
+)
+def test_other_clients_speak_todays_api(target: str, headers: dict[str, list[str]]) -> None:
+    decision = decide(request_of(target, headers), OPEN)
+
+    assert isinstance(decision, Accept)
+    assert not decision.is_beta
+
+
+@pytest.mark.parametrize(
+    ("target", "model"),
+    [
+        (f"{AZURE}&deployment=d", "d"),
+        (f"{AZURE}&deployment=d&model=m", "d"),
+        (f"{AZURE}&model=m", "m"),
+        (f"{AZURE}&deployment=", None),
+        ("/v1/realtime?deployment=d&model=m", "m"),
+        ("/v1/realtime?deployment=d", None),
+        (f"{AZURE}&deployment=d&intent=transcription", None),
+    ],
+)
+def test_a_deployment_is_a_model_where_the_beta_names_it_so(target: str, model: str | None) -> None:
+    decision = decide(request_of(target, {"openai-beta": ["realtime=v1"]}), OPEN)
+
+    assert isinstance(decision, Accept)
+    assert decision.session.model == model
+
+
+def test_the_temperature_of_a_secret_is_for_the_connection() -> None:
+    policy = msgspec.structs.replace(OPEN, gatekeeper=gatekeeper())
+    text, _ = policy.gatekeeper.secrets.mint(SecretOrder(lifetime_s=60, temperature=0.7))
+    headers = {"authorization": [f"Bearer {text}"], "openai-beta": ["realtime=v1"]}
+
+    decision = decide(request_of(PATH, headers), policy)
+
+    assert isinstance(decision, Accept)
+    assert decision.temperature == 0.7
 
 
 def test_the_key_is_checked_before_anything_is_told_about_the_rest() -> None:

@@ -101,6 +101,17 @@ def test_the_temperature_is_remembered_and_shown() -> None:
     assert shown(dialect, {"type": "response.done", "response": RESPONSE})[0]["response"]["temperature"] == 1.0
 
 
+def test_responses_of_the_conversation_have_the_id_that_was_told() -> None:
+    dialect = BetaDialect()
+    _, told = shown(dialect, {"type": "session.created", "session": {**SESSION, "id": "sess_1"}})
+    responses = [{**RESPONSE, "conversation_id": "conv_other"}, {**RESPONSE, "conversation_id": None}]
+
+    answers = [shown(dialect, {"type": "response.done", "response": one})[0]["response"] for one in responses]
+
+    assert told["conversation"] == {"id": "conv_1", "object": "realtime.conversation"}
+    assert [answer["conversation_id"] for answer in answers] == ["conv_1", None]
+
+
 def test_an_update_that_is_refused_changes_no_temperature() -> None:
     dialect = BetaDialect(temperature=0.7)
 
@@ -131,6 +142,24 @@ def test_an_empty_update_is_answered_with_every_flat_field() -> None:
         *("output_audio_format", "input_audio_transcription", "turn_detection", "input_audio_noise_reduction"),
         *("tools", "tool_choice", "temperature", "max_response_output_tokens", "speed", "tracing", "client_secret"),
     }
+
+
+@pytest.mark.parametrize(
+    ("item", "is_whole"),
+    [
+        ({"type": "message", "status": "completed"}, True),
+        ({"type": "message", "status": "in_progress"}, False),
+        ({"type": "function_call_output", "status": "completed"}, True),
+        ({"type": "mcp_approval_response"}, True),
+        ({"type": "mcp_list_tools"}, False),
+        ("none", False),
+    ],
+)
+def test_an_item_that_is_complete_when_it_is_added_is_told_once(item: Json, is_whole: bool) -> None:
+    added, done = ({"type": f"conversation.item.{type_}", "item": item} for type_ in ("added", "done"))
+
+    assert BetaDialect().is_whole_item(msgspec.json.encode(added)) is is_whole
+    assert not BetaDialect().is_whole_item(msgspec.json.encode(done))
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,8 @@ from vivavoce.core.requests import (
 )
 from vivavoce.engines.base import EngineError, Finished, TextDelta, ToolCall
 from vivavoce.engines.compatible.settings import CompatibleServer, Timeouts
-from vivavoce.engines.llm.chat_completions import ChatCompletionsGenerator, ChatCompletionsSettings
+from vivavoce.engines.llm.chat_completions import chat_completions_generator
+from vivavoce.engines.llm.compatible_generator import CompatibleGenerator, GeneratorSettings
 
 HELLO = GenerationRequest(instructions="Be brief.", items=(ContextMessage("user", "Hello?"),))
 WEATHER = FunctionSpec("get_weather", "Weather of a city", {"type": "object", "properties": {"city": {}}})
@@ -81,8 +82,8 @@ def exchange(
     async def run() -> list[Made]:
         async with asyncio.timeout(DEADLINE_S), server.listening():
             timeouts = options.pop("timeouts", None)
-            settings = ChatCompletionsSettings(server.settings(timeouts), "small-model", **options)
-            async with started(ChatCompletionsGenerator(settings)) as generator:
+            settings = GeneratorSettings(server.settings(timeouts), "small-model", **options)
+            async with started(chat_completions_generator(settings)) as generator:
                 return [event async for event in generator.generate(request)]
 
     return asyncio.run(run()), server
@@ -167,8 +168,8 @@ def test_the_connection_is_used_again_after_a_whole_answer() -> None:
 
     async def run() -> None:
         async with asyncio.timeout(DEADLINE_S), server.listening():
-            settings = ChatCompletionsSettings(server.settings(), "m")
-            async with started(ChatCompletionsGenerator(settings)) as generator:
+            settings = GeneratorSettings(server.settings(), "m")
+            async with started(chat_completions_generator(settings)) as generator:
                 for _ in range(3):
                     _ = [event async for event in generator.generate(HELLO)]
 
@@ -483,8 +484,8 @@ def test_a_compressed_answer_is_refused() -> None:
 def test_a_refused_connection_is_unavailable() -> None:
     async def run() -> None:
         async with Server(vanishes).listening() as server:
-            settings = ChatCompletionsSettings(server.settings(), "m")
-        async with started(ChatCompletionsGenerator(settings)) as generator:
+            settings = GeneratorSettings(server.settings(), "m")
+        async with started(chat_completions_generator(settings)) as generator:
             _ = [event async for event in generator.generate(HELLO)]
 
     with pytest.raises(EngineError, match="does not accept connections") as failed:
@@ -514,8 +515,8 @@ def test_nothing_is_asked_at_the_start_unless_it_is_wanted() -> None:
     async def run() -> None:
         async with asyncio.timeout(DEADLINE_S), unasked.listening(), asked.listening():
             for server, checks in ((unasked, False), (asked, True)):
-                settings = ChatCompletionsSettings(server.settings(checks_models=checks), "m")
-                async with started(ChatCompletionsGenerator(settings)):
+                settings = GeneratorSettings(server.settings(checks_models=checks), "m")
+                async with started(chat_completions_generator(settings)):
                     pass
 
     asyncio.run(run())
@@ -527,7 +528,7 @@ def test_nothing_is_asked_at_the_start_unless_it_is_wanted() -> None:
 def test_a_closed_engine_refuses() -> None:
     async def run() -> None:
         async with Server(streams(SPOKEN)).listening() as server:
-            generator = ChatCompletionsGenerator(ChatCompletionsSettings(server.settings(), "m"))
+            generator = chat_completions_generator(GeneratorSettings(server.settings(), "m"))
             await generator.start()
             await generator.close()
             await generator.close()
@@ -555,8 +556,8 @@ def test_closing_the_stream_hangs_up_on_the_server_at_once() -> None:
 
     async def run() -> None:
         async with asyncio.timeout(DEADLINE_S), server.listening():
-            settings = ChatCompletionsSettings(server.settings(), "m")
-            async with started(ChatCompletionsGenerator(settings)) as generator:
+            settings = GeneratorSettings(server.settings(), "m")
+            async with started(chat_completions_generator(settings)) as generator:
                 stream = generator.generate(HELLO)
                 assert await anext(stream) == TextDelta("Once")
                 await stream.aclose()  # type: ignore[attr-defined]  # a generator has it, its interface does not say so
@@ -569,14 +570,14 @@ def test_closing_the_stream_hangs_up_on_the_server_at_once() -> None:
 def test_cancelling_the_consumer_hangs_up_on_the_server_at_once(answer: Answer) -> None:
     server = Server(answer)
 
-    async def consume(generator: ChatCompletionsGenerator) -> None:
+    async def consume(generator: CompatibleGenerator) -> None:
         async for _ in generator.generate(HELLO):
             pass
 
     async def run() -> None:
         async with asyncio.timeout(DEADLINE_S), server.listening(), asyncio.TaskGroup() as tasks:
-            settings = ChatCompletionsSettings(server.settings(), "m")
-            async with started(ChatCompletionsGenerator(settings)) as generator:
+            settings = GeneratorSettings(server.settings(), "m")
+            async with started(chat_completions_generator(settings)) as generator:
                 task = tasks.create_task(consume(generator))
                 await server.asked.wait()
                 task.cancel()
@@ -597,8 +598,8 @@ def test_text_is_passed_on_before_the_server_writes_more() -> None:
 
     async def run() -> None:
         async with asyncio.timeout(DEADLINE_S), Server(answer).listening() as server:
-            settings = ChatCompletionsSettings(server.settings(), "m")
-            async with started(ChatCompletionsGenerator(settings)) as generator:
+            settings = GeneratorSettings(server.settings(), "m")
+            async with started(chat_completions_generator(settings)) as generator:
                 texts = []
                 async for event in generator.generate(HELLO):
                     told.set()
@@ -630,7 +631,7 @@ def test_an_address_or_key_that_cannot_be_sent_is_refused_without_showing_the_ke
 
 
 def test_settings_do_not_show_the_key() -> None:
-    settings = ChatCompletionsSettings(CompatibleServer("http://host/v1", KEY, (("X-Key", "other-secret"),)), "m")
+    settings = GeneratorSettings(CompatibleServer("http://host/v1", KEY, (("X-Key", "other-secret"),)), "m")
 
     assert KEY not in repr(settings)
     assert "other-secret" not in repr(settings)

@@ -27,7 +27,8 @@ from vivavoce.core.requests import (
     GenerationRequest,
 )
 from vivavoce.engines.base import EngineError, Finished, TextDelta, ToolCall
-from vivavoce.engines.llm.responses_api import ResponsesGenerator, ResponsesSettings
+from vivavoce.engines.llm.compatible_generator import GeneratorSettings
+from vivavoce.engines.llm.responses_api import responses_generator
 
 HELLO = GenerationRequest(instructions="Be brief.", items=(ContextMessage("user", "Hello?"),))
 USAGE = {"input_tokens": 20, "output_tokens": 5, "input_tokens_details": {"cached_tokens": 16}, "total_tokens": 25}
@@ -67,8 +68,8 @@ def exchange(answer: Answer, request: GenerationRequest = HELLO, **options: Any)
 
     async def run() -> list[Made]:
         async with asyncio.timeout(DEADLINE_S), server.listening():
-            settings = ResponsesSettings(server.settings(), "small-model", **options)
-            async with started(ResponsesGenerator(settings)) as generator:
+            settings = GeneratorSettings(server.settings(), "small-model", **options)
+            async with started(responses_generator(settings)) as generator:
                 return [made async for made in generator.generate(request)]
 
     return asyncio.run(run()), server
@@ -244,7 +245,7 @@ def test_closing_the_stream_hangs_up_on_the_server_at_once() -> None:
 
     async def run() -> None:
         async with asyncio.timeout(DEADLINE_S), server.listening():
-            async with started(ResponsesGenerator(ResponsesSettings(server.settings(), "m"))) as generator:
+            async with started(responses_generator(GeneratorSettings(server.settings(), "m"))) as generator:
                 stream = generator.generate(HELLO)
                 assert await anext(stream) == TextDelta("Once")
                 await stream.aclose()  # type: ignore[attr-defined]  # a generator has it, its interface does not say so

@@ -5,12 +5,15 @@
 - `input_audio_buffer.clear`: `input_audio_buffer.cleared`
 - `response.cancel`: closes the connection with 1000
 - `conversation.item.delete` of the item `boom`: fails, as a bug of ours would
+
+One that takes messages sends each back as it came.
 """
 
 import asyncio
 
 import msgspec
 
+from vivavoce.core.relay.vocabulary import ClientMessage
 from vivavoce.core.vocabulary import (
     ClientRejected,
     Disconnected,
@@ -35,19 +38,24 @@ from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionRequest, Sink
 class EchoSession:
     """A `LiveSession`. When the server drains, a patient one sends an event where another closes."""
 
-    def __init__(self, sink: Sink, ids: CountingIds, *, is_patient: bool) -> None:
+    def __init__(self, sink: Sink, ids: CountingIds, *, is_patient: bool, takes_messages: bool = False) -> None:
         self._sink = sink
+        self._takes_messages = takes_messages
         self._ids = ids
         self._sequence = 0
         self._is_patient = is_patient
         self._kept_up = asyncio.Event()
         self._kept_up.set()
         self._id = ids.make("sess")
-        self.inputs: asyncio.Queue[Input] = asyncio.Queue()
+        self.inputs: asyncio.Queue[Input | ClientMessage] = asyncio.Queue()
 
     @property
     def id(self) -> str:
         return self._id
+
+    @property
+    def takes_messages(self) -> bool:
+        return self._takes_messages
 
     def is_behind(self) -> bool:
         return not self._kept_up.is_set()
@@ -65,6 +73,10 @@ class EchoSession:
         self._sequence += 1
         self._sink.send(self._sequence, event)
 
+    def pass_on(self, message: bytes) -> None:
+        self._sequence += 1
+        self._sink.pass_on(self._sequence, message)
+
     def play(self, audio: bytes) -> None:
         self._sequence += 1
         self._sink.play(self._sequence, PlayAudio(self._ids.make("event"), "resp_1", "item_1", 0, 0, audio, 0))
@@ -72,11 +84,13 @@ class EchoSession:
     async def writable(self) -> None:
         await self._sink.writable()
 
-    def post(self, input: Input) -> None:
+    def post(self, input: Input | ClientMessage) -> None:
         self.inputs.put_nowait(input)
         match input:
             case FromClient(event=event):
                 self._answer(event)
+            case ClientMessage(message=message):
+                self.pass_on(message)
             case ClientRejected(error=error):
                 self.send(ErrorEvent(event_id=self._ids.make("event"), error=error))
             case Draining(is_final=False) if self._is_patient:
@@ -114,8 +128,9 @@ class EchoSession:
 class EchoHost:
     """A `SessionHost` of echo sessions."""
 
-    def __init__(self, *, limit: int = 100, is_patient: bool = False) -> None:
+    def __init__(self, *, limit: int = 100, is_patient: bool = False, takes_messages: bool = False) -> None:
         self._limit = limit
+        self._takes_messages = takes_messages
         self._is_patient = is_patient
         self._ids = CountingIds()
         self.requests: list[SessionRequest] = []
@@ -125,7 +140,7 @@ class EchoHost:
         if len(self.requests) >= self._limit:
             raise AtCapacity(f"The server holds its limit of {self._limit} sessions.", 5)
         self.requests.append(request)
-        session = EchoSession(sink, self._ids, is_patient=self._is_patient)
+        session = EchoSession(sink, self._ids, is_patient=self._is_patient, takes_messages=self._takes_messages)
         session.send(InputAudioBufferCleared(event_id=self._ids.make("event")))  # stands for `session.created`
         self.sessions.put_nowait(session)
         return session

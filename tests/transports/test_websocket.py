@@ -25,8 +25,15 @@ from tests.transports.peers import (
     raw_client,
     run,
 )
-from vivavoce.core.vocabulary import Disconnected, FromClient
-from vivavoce.protocol.client_events import ClientEvent, InputAudioBufferAppend, InputAudioBufferClear
+from vivavoce.core.relay.vocabulary import ClientMessage
+from vivavoce.core.vocabulary import ClientRejected, Disconnected, FromClient
+from vivavoce.dialects.beta import BetaDialect
+from vivavoce.protocol.client_events import (
+    ClientEvent,
+    InputAudioBufferAppend,
+    InputAudioBufferClear,
+    SessionUpdate,
+)
 from vivavoce.protocol.response_events import ResponseOutputAudioDelta
 from vivavoce.runtime.outbox import HIGH_MARK_BYTES, PersistenceGate
 from vivavoce.runtime.sink import SessionRequest
@@ -71,6 +78,7 @@ async def talking(
     *,
     gate: PersistenceGate | None = None,
     parser: MessageParser | None = None,
+    dialect: BetaDialect | None = None,
     receive_buffer_bytes: int | None = None,
 ) -> AsyncIterator[Talk]:
     """Connect a client to an echo session and skip its first event."""
@@ -78,7 +86,8 @@ async def talking(
     ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     with contextlib.closing(parser or MessageParser()) as used:
-        websocket = WebSocketSession(make_link(), asyncio.get_running_loop(), used, gate=gate, ended=ended.set_result)
+        loop = asyncio.get_running_loop()
+        websocket = WebSocketSession(make_link(), loop, used, gate=gate, dialect=dialect, ended=ended.set_result)
         session = chosen.open(SessionRequest("req_1"), websocket.sink)
         begin = lambda transport: websocket.start(session, transport, Handshake(KEY))  # noqa: E731
         async with accepting(begin) as port:
@@ -160,6 +169,143 @@ def test_the_fast_encoding_is_the_event_of_the_protocol(make_link: MakeLink) -> 
     event = msgspec.json.decode(run(scenario()), type=ResponseOutputAudioDelta)
 
     assert (event.response_id, event.item_id, event.delta) == ("resp_1", "item_1", b"\x01\x02\x03\x04")
+
+
+# Sessions that take messages ------------------------------------------------------------------------------
+
+
+def test_a_session_that_takes_messages_gets_them_and_gives_them_byte_for_byte(make_link: MakeLink) -> None:
+    async def scenario() -> list[tuple[object, bytes]]:
+        async with talking(make_link, EchoHost(takes_messages=True)) as talk:
+            await talk.send(*messages)
+            return [(await talk.next_input(), (await talk.client.read_frame())[1]) for _ in messages]
+
+    messages = (b'{ "type":"of.tomorrow", "a": 1.0 }', b'{"type":', "é".encode(), b"")
+
+    assert run(scenario()) == [(ClientMessage(message), message) for message in messages]
+
+
+def test_of_a_large_message_the_session_gets_the_json_unless_it_is_audio(make_link: MakeLink) -> None:
+    async def scenario() -> list[object]:
+        async with talking(make_link, EchoHost(takes_messages=True)) as talk:
+            await talk.send(update, append)
+            received = [await talk.next_input() for _ in range(2)]
+            assert [(await talk.client.read_frame())[1] for _ in range(2)] == [update, append]
+            return received
+
+    text = "x" * 300_000
+    update = b'{"type":"session.update","session":{"instructions":"%s"}}' % text.encode()
+    append = b'{"type":"input_audio_buffer.append","audio":"%s"}' % base64.b64encode(bytes(300_000))
+    body = {"type": "session.update", "session": {"instructions": text}}
+
+    assert run(scenario()) == [ClientMessage(update, body), ClientMessage(append)]
+
+
+@pytest.mark.parametrize("message", [b"[%s]", b'{"type":"x","type":"y","a":%s}', b'{"type":7,"a":%s}'])
+def test_a_large_message_that_is_no_event_is_refused(make_link: MakeLink, message: bytes) -> None:
+    async def scenario() -> str:
+        async with talking(make_link, EchoHost(takes_messages=True)) as talk:
+            await talk.send(message % (b'"%s"' % (b"x" * 300_000)))
+            return str((await talk.next_event())["type"])
+
+    assert run(scenario()) == "error"
+
+
+@pytest.mark.parametrize("padding", [0, 300_000])
+@pytest.mark.parametrize("dialect", [None, BetaDialect()])
+def test_a_message_that_is_not_utf8_is_not_passed_on(
+    make_link: MakeLink, dialect: BetaDialect | None, padding: int
+) -> None:
+    async def scenario() -> tuple[int, str]:
+        async with talking(make_link, EchoHost(takes_messages=True), dialect=dialect) as talk:
+            await talk.send(b" " * padding + b'{"type": "\xc3\x28"}')
+            return await talk.client.read_close()
+
+    assert run(scenario())[0] == 1007
+
+
+# Clients of the beta ------------------------------------------------------------------------------------------
+
+UPDATE = b'{"type":"session.update","event_id":"e1","session":{"temperature":0.7,"voice":"ash"}}'
+
+
+def test_the_audio_for_a_client_of_the_beta_has_its_name(make_link: MakeLink) -> None:
+    async def scenario() -> dict[str, Any]:
+        async with talking(make_link, dialect=BetaDialect()) as talk:
+            talk.session.play(b"\x01\x02")
+            return await talk.next_event()
+
+    assert run(scenario())["type"] == "response.audio.delta"
+
+
+def test_what_a_client_of_the_beta_says_becomes_an_event_of_today(make_link: MakeLink) -> None:
+    async def scenario() -> tuple[object, object]:
+        dialect = BetaDialect()
+        async with talking(make_link, dialect=dialect) as talk:
+            await talk.send(UPDATE)
+            return await talk.next_input(), dialect.temperature
+
+    received, temperature = run(scenario())
+
+    assert isinstance(received, FromClient) and isinstance(received.event, SessionUpdate)
+    audio = received.event.session.audio
+    assert audio is not None and audio.output is not None
+    assert (audio.output.voice, temperature) == ("ash", 0.7)
+
+
+def test_a_mistake_of_a_client_of_the_beta_is_told_in_its_own_names(make_link: MakeLink) -> None:
+    async def scenario() -> dict[str, Any]:
+        async with talking(make_link, dialect=BetaDialect()) as talk:
+            await talk.send(UPDATE.replace(b'"ash"', b"7"))
+            return await talk.next_event()
+
+    error = run(scenario())["error"]
+
+    assert (error["code"], error["param"], error["event_id"]) == ("invalid_type", "session.voice", "e1")
+
+
+def test_messages_of_a_client_of_the_beta_are_passed_as_those_of_today(make_link: MakeLink) -> None:
+    async def scenario() -> list[object]:
+        async with talking(make_link, EchoHost(takes_messages=True), dialect=BetaDialect()) as talk:
+            await talk.send(UPDATE, UPDATE.replace(b"0.7", b"7"), CLEAR)
+            return [await talk.next_input() for _ in range(3)]
+
+    update, refused, clear = run(scenario())
+
+    assert isinstance(update, ClientMessage)
+    session = msgspec.json.decode(update.message)["session"]
+    assert session == {"type": "realtime", "audio": {"output": {"voice": "ash"}}}
+    assert isinstance(refused, ClientRejected)
+    assert refused.error.param == "session.temperature"
+    assert clear == ClientMessage(CLEAR)
+
+
+def test_a_large_message_of_a_client_of_the_beta_comes_with_its_json_of_today(make_link: MakeLink) -> None:
+    async def scenario() -> object:
+        async with talking(make_link, EchoHost(takes_messages=True), dialect=BetaDialect()) as talk:
+            large = b'"temperature":0.7,"instructions":"%s"' % (b"x" * 300_000)
+            await talk.send(UPDATE.replace(b'"temperature":0.7', large))
+            return await talk.next_input()
+
+    received = run(scenario())
+
+    assert isinstance(received, ClientMessage) and received.body is not None
+    assert received.body == msgspec.json.decode(received.message)
+    assert received.body["session"]["audio"] == {"output": {"voice": "ash"}}
+
+
+def test_messages_that_are_passed_on_reach_a_client_of_the_beta_in_its_dialect(make_link: MakeLink) -> None:
+    async def scenario() -> list[bytes]:
+        async with talking(make_link, EchoHost(takes_messages=True), dialect=BetaDialect()) as talk:
+            for message in (delta, done, later):
+                talk.session.pass_on(message)
+            return [(await talk.client.read_frame())[1] for _ in range(2)]
+
+    delta = b'{"type":"response.output_audio.delta","delta":"AAAA"}'
+    done = b'{"type":"conversation.item.done","item":{}}'
+    later = b'{"type":"of.tomorrow"}'
+
+    assert run(scenario()) == [delta.replace(b"output_audio", b"audio"), later]
 
 
 # Reading stops ------------------------------------------------------------------------------------------
@@ -320,6 +466,23 @@ def test_a_final_event_waits_until_it_is_durable(make_link: MakeLink) -> None:
             return [(await talk.next_event())["type"] for _ in range(2)]
 
     assert run(scenario()) == ["input_audio_buffer.committed", "input_audio_buffer.cleared"]
+
+
+@pytest.mark.parametrize(("status", "is_final"), [("completed", True), ("in_progress", False)])
+def test_an_item_that_a_client_of_the_beta_is_told_of_once_waits_until_it_is_durable(
+    make_link: MakeLink, status: str, is_final: bool
+) -> None:
+    async def scenario() -> bool:
+        store = SlowStore()
+        async with talking(make_link, EchoHost(takes_messages=True), gate=store, dialect=BetaDialect()) as talk:
+            await talk.send(b'{"type":"conversation.item.added","item":{"id":"a","status":"%s"}}' % status.encode())
+            await talk.next_input()
+            was_asked = store.asked.is_set() if not is_final else await store.asked.wait()
+            await store.persist(2)
+            assert (await talk.next_event())["type"] == "conversation.item.created"
+            return was_asked
+
+    assert run(scenario()) is is_final
 
 
 def test_when_storage_fails_the_client_is_told_and_nothing_is_acknowledged(

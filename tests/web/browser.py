@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page, Playwright
 
 WEB_DIST = Path(__file__).parents[2] / "web" / "dist"
+VISITED = "localStorage.setItem('vivavoce.visited', '1')"
 PATIENCE_MS = 60_000  # a busy machine recognises speech several times slower than it is spoken
 QUIET_FLAGS = (
     "--disable-gpu",
@@ -49,10 +50,15 @@ def browser(playwright: "Playwright", microphone: Path | None) -> Iterator["Brow
 
 
 @contextmanager
-def page(chromium: "Browser", width: int = 1440, height: int = 900) -> Iterator["Page"]:
-    """Open a page that draws little (reduced motion), and fail if it reports an error."""
+def page(chromium: "Browser", width: int = 1440, height: int = 900, *, is_first: bool = False) -> Iterator["Page"]:
+    """Open a page that draws little (reduced motion), and fail if it reports an error.
+
+    Unless it `is_first`, the browser was here before, so the sheet of the first visit stays away.
+    """
     context = chromium.new_context(viewport={"width": width, "height": height}, reduced_motion="reduce")
     context.set_default_timeout(PATIENCE_MS)
+    if not is_first:
+        context.add_init_script(VISITED)
     opened = context.new_page()
     errors: list[str] = []
     opened.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)

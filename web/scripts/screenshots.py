@@ -313,6 +313,116 @@ def shoot_latency(page: Page, peer: Peer) -> None:
     settle(page)
 
 
+# The sheet about engines. What REST would answer is played here, so that every state can be held still.
+
+NOTES = {
+    "vad": ("silero", ""),
+    "stt": ("pocketsphinx", "Demo-grade: mishears often; good enough to try things out."),
+    "llm": ("embedded", "The built-in offline responder: a set of rules, not an AI model."),
+    "tts": ("flite", "Reads English; words in other alphabets are left out. A plain synthetic voice of the year 2010."),
+}
+SIZE_BYTES = 200_748_675
+LOCAL_SERVERS = [
+    {"name": "Ollama", "base_url": "http://127.0.0.1:11434/v1", "models": ["qwen3:4b", "gemma3:12b"]},
+    {"name": "LM Studio", "base_url": "http://127.0.0.1:1234/v1", "models": ["llama-3.2-3b-instruct"]},
+]
+
+
+def answer_rest(page: Page, asset: dict[str, Any], servers: list[dict[str, Any]] = LOCAL_SERVERS) -> None:
+    """Answer what the sheet asks for."""
+    stages = [{"job": job, "name": name, "note": note} for job, (name, note) in NOTES.items()]
+    engine = {"name": "embedded", "models": ["vivavoce-local"], "is_default": True, "stages": stages}
+    offered = {
+        "name": "moonshine",
+        "title": "Moonshine: a better recogniser and natural voices",
+        "licence": "MIT (code, English recogniser), Apache-2.0 (Kokoro voices), BSD (pronouncing dictionary)",
+        "source": "moonshine-voice 0.0.69",
+        "size_bytes": SIZE_BYTES,
+        "bytes_done": 0,
+        "reason": "",
+        **asset,
+    }
+    page.route("**/api/engines", lambda route: route.fulfill(json={"data": [engine]}))
+    page.route("**/api/assets", lambda route: route.fulfill(json={"data": [offered]}))
+    page.route("**/api/engines/local", lambda route: route.fulfill(json={"data": servers}))
+
+
+def visit(page: Page) -> None:
+    """Come for the first time: without `?debug`, which keeps the sheet away."""
+    page.goto(page.url.partition("?")[0])
+    page.get_by_role("heading", name="Before you talk").wait_for()
+
+
+def shoot_first_visit(page: Page, peer: Peer) -> None:
+    answer_rest(page, {"state": "absent"})
+    visit(page)
+    page.get_by_text("Ollama").first.wait_for()
+    settle(page)
+
+
+def shoot_fetching(page: Page, peer: Peer) -> None:
+    answer_rest(page, {"state": "fetching", "bytes_done": 84_000_000})
+    visit(page)
+    page.get_by_role("progressbar").wait_for()
+    settle(page)
+
+
+def shoot_fetch_failed(page: Page, peer: Peer) -> None:
+    reason = "The models were not fetched: no network, or the package's server does not answer."
+    answer_rest(page, {"state": "failed", "reason": reason}, [])
+    visit(page)
+    page.get_by_role("button", name="Try again").wait_for()
+    settle(page)
+
+
+def shoot_fetched(page: Page, peer: Peer) -> None:
+    answer_rest(page, {"state": "ready", "bytes_done": SIZE_BYTES}, [])
+    visit(page)
+    page.get_by_text("Installed.").first.wait_for()
+    settle(page)
+
+
+def shoot_local_servers(page: Page, peer: Peer) -> None:
+    answer_rest(page, {"state": "absent"})
+    visit(page)
+    page.get_by_role("button", name="Copy: Configuration for LM Studio").scroll_into_view_if_needed()
+    settle(page)
+
+
+def shoot_engines_key(page: Page, peer: Peer) -> None:
+    page.route("**/api/**", lambda route: route.fulfill(status=401, json={"error": {"message": "no key"}}))
+    visit(page)
+    page.get_by_label("This server asks for a key.").wait_for()
+    settle(page)
+
+
+def shoot_cost(page: Page, peer: Peer) -> None:
+    page.evaluate("""localStorage.setItem('vivavoce.settings', JSON.stringify({hasCost: true}))""")
+    page.reload()
+    converse(page, peer)
+    cost = {
+        "usd": 0.0421,
+        "usd_per_min": 0.031,
+        "responses": 3,
+        "cached_share": 0.62,
+        "budget_usd": 5,
+        "spent_usd": 1.4,
+    }
+    vivavoce = {"engine": "upstream", "ignored": [], "events": [], "cost": {**cost, "prices": "2026-11-01"}}
+    audio = {"output": {"voice": "marin"}}
+    peer.send(
+        "session.updated", session={"type": "realtime", "model": "gpt-realtime", "audio": audio, "vivavoce": vivavoce}
+    )
+    page.get_by_text("per minute").wait_for()
+    settle(page)
+
+
+def shoot_cost_details(page: Page, peer: Peer) -> None:
+    shoot_cost(page, peer)
+    page.keyboard.press("l")
+    settle(page)
+
+
 def shoot_shortcuts(page: Page, peer: Peer) -> None:
     page.keyboard.press("?")
     settle(page)
@@ -337,6 +447,14 @@ STATES: dict[str, Callable[[Page, Peer], None]] = {
     "settings": shoot_settings,
     "latency": shoot_latency,
     "shortcuts": shoot_shortcuts,
+    "first-visit": shoot_first_visit,
+    "fetching": shoot_fetching,
+    "fetch-failed": shoot_fetch_failed,
+    "fetched": shoot_fetched,
+    "local-servers": shoot_local_servers,
+    "engines-key": shoot_engines_key,
+    "cost": shoot_cost,
+    "cost-details": shoot_cost_details,
 }
 
 DOCUMENTED = (
@@ -352,6 +470,8 @@ DOCUMENTED = (
     "reconnecting",
     "error",
     "blocked-microphone",
+    "first-visit",
+    "fetching",
 )
 
 

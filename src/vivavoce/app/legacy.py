@@ -1,5 +1,6 @@
-"""The beta API's routes for secrets: flat session objects in and out. Such a secret opens sessions of today's API.
+"""The beta API's routes for secrets: flat session objects in and out.
 
+Such a secret opens sessions of today's API and of the beta alike; the connection tells which.
 Follows the beta reference, sessions and transcription sessions.
 """
 
@@ -64,7 +65,7 @@ class _Creation:
     async def answer(self, request: Request) -> Response:
         try:
             body = await decoded_body(request, lambda payload: decode_beta_body(payload, self._kind))
-            minted = self._mint.mint(request, body.canonical)
+            minted = self._mint.mint(request, body.canonical, body.temperature)
         except ClientError as fault:
             raise beta_fault(fault, prefix="") from fault
         flat = ga_to_flat(msgspec.to_builtins(minted.session), body.temperature)

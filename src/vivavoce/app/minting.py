@@ -37,8 +37,11 @@ class Mint:
         self._secrets = secrets
         self._models = models
 
-    def mint(self, request: Request, body: SecretBody) -> Minted:
+    def mint(self, request: Request, body: SecretBody, temperature: float | None = None) -> Minted:
         """Make what the body asks for.
+
+        Args:
+            temperature: for connections of the beta, which tell it.
 
         Raises:
             ClientError: no such session can be had.
@@ -48,7 +51,9 @@ class Mint:
         if asked.kind == "realtime" and not self._models.serves(asked.model):
             raise RequestRefused(model_not_found((asked.model or "")[:100]))
         session = self._host.describe(asked)
-        order = msgspec.structs.replace(caller_order(request, body.lifetime_s), configuration=body.session)
+        order = msgspec.structs.replace(
+            caller_order(request, body.lifetime_s), configuration=body.session, temperature=temperature
+        )
         return Minted(*kept(self._secrets, order), session)
 
 

@@ -20,11 +20,13 @@ Json = Any  # JSON boundary: a document
 
 _STATUS: Final = {
     200: "Done.",
+    202: "Begun.",
     400: "The request breaks a rule; the error names the field.",
     401: "The key is missing, unknown or revoked, or the client secret has expired.",
     403: "The origin is not allowed, or a client secret may not do this.",
     404: "There is no such thing here.",
     405: "The path does not know this method.",
+    409: "Something else has to end first.",
     408: "The body took too long.",
     413: "The body is too large.",
     415: "The body is not JSON.",

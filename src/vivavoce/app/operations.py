@@ -4,8 +4,15 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from vivavoce.app.assets_api import FETCH_PATH as ASSET_FETCH_PATH
+from vivavoce.app.assets_api import LIST_PATH as ASSETS_PATH
+from vivavoce.app.assets_api import AssetCard, AssetCards
 from vivavoce.app.client_secrets import CREATE_PATHS, LIST_PATH, DeletedSecret, SecretAnswer, SecretList
+from vivavoce.app.engines_api import PATH as ENGINES_PATH
+from vivavoce.app.engines_api import PipelineCards
 from vivavoce.app.legacy import PATHS as LEGACY_PATHS
+from vivavoce.app.local_servers import PATH as LOCAL_SERVERS_PATH
+from vivavoce.app.local_servers import LocalServerList
 from vivavoce.app.models import ModelCard, ModelList
 from vivavoce.app.translations import PATHS as TRANSLATION_PATHS
 from vivavoce.app.translations import TranslationBody, TranslationSecret
@@ -66,7 +73,14 @@ BODY_ERRORS: Final = (408, 413, 415, 429)
 
 def operations() -> list[Operation]:
     """Return the whole REST surface, in the order of the document."""
-    return [*_model_operations(), *_secret_operations(), *_beta_operations(), *_own_operations(), *_open_operations()]
+    return [
+        *_model_operations(),
+        *_secret_operations(),
+        *_beta_operations(),
+        *_own_operations(),
+        *_engine_operations(),
+        *_open_operations(),
+    ]
 
 
 def _model_operations() -> list[Operation]:
@@ -155,6 +169,32 @@ def _own_operations() -> list[Operation]:
             summary="Revoke a client secret; sessions that it opened go on.",
             answers={200: DeletedSecret},
         ),
+        Operation(
+            id="listLocalServers",
+            method="get",
+            path=LOCAL_SERVERS_PATH,
+            summary="Look for model servers on this machine; what is found is offered, not used.",
+            answers={200: LocalServerList},
+        ),
+    ]
+
+
+def _engine_operations() -> list[Operation]:
+    described: list[tuple[str, Method, str, str, dict[int, Any]]] = [
+        ("listEngines", "get", ENGINES_PATH, "List the engines that serve sessions.", {200: PipelineCards}),
+        ("listAssets", "get", ASSETS_PATH, "List the assets that may be fetched, with progress.", {200: AssetCards}),
+        (
+            "fetchAsset",
+            "post",
+            ASSET_FETCH_PATH,
+            "Begin to fetch an asset, unless it is ready or being fetched; one at a time.",
+            {202: AssetCard, 409: ErrorBody},
+        ),
+        ("cancelAssetFetch", "delete", ASSET_FETCH_PATH, "End the fetch of an asset.", {200: AssetCard}),
+    ]
+    return [
+        Operation(id=id, method=method, path=path, summary=summary, answers=answers)
+        for id, method, path, summary, answers in described
     ]
 
 

@@ -35,6 +35,7 @@ class ClientSecret(msgspec.Struct, frozen=True, kw_only=True):
     configuration: SessionPatch | None
     translation: TranslationOrder | None = None
     safety_identifier: str | None = None
+    temperature: float | None = None  # as a client of the beta asked; a session has no place for it
     size_bytes: int = 0  # of the configuration as JSON
 
     @property
@@ -64,6 +65,7 @@ class SecretOrder(msgspec.Struct, frozen=True, kw_only=True):
     configuration: SessionPatch | None = None
     translation: TranslationOrder | None = None
     safety_identifier: str | None = None
+    temperature: float | None = None
 
 
 class TooManySecrets(Exception):
@@ -113,6 +115,7 @@ class ClientSecrets:
             configuration=order.configuration,
             translation=order.translation,
             safety_identifier=order.safety_identifier,
+            temperature=order.temperature,
             size_bytes=size_bytes,
         )
         self._live[digest] = secret

@@ -23,10 +23,12 @@ from uvicorn.server import ServerState
 from vivavoce.app.access import AccessPolicy, access_policy
 from vivavoce.app.authentication import Gatekeeper, KeyRing
 from vivavoce.app.client_secrets import secret_routes
+from vivavoce.app.engines_api import Backstage, backstage_routes
 from vivavoce.app.gate import RequestGate
 from vivavoce.app.http import Readiness, build_http
 from vivavoce.app.http_protocol import BoundedHttpProtocol
 from vivavoce.app.legacy import legacy_routes
+from vivavoce.app.local_servers import local_server_routes
 from vivavoce.app.minting import Mint
 from vivavoce.app.models import ModelCatalogue
 from vivavoce.app.openapi import openapi_route
@@ -41,7 +43,7 @@ from vivavoce.runtime.clock import Clock, RandomIds, SystemClock
 from vivavoce.runtime.sink import SessionHost, TranslationHost
 from vivavoce.store.credentials import KeyFile, KeyWatch
 from vivavoce.transports.connection import LINGER_S, FrameLink
-from vivavoce.transports.parsing import Decode, MessageParser
+from vivavoce.transports.parsing import MessageParser
 from vivavoce.transports.picows_connection import PicowsLink
 from vivavoce.transports.websockets_connection import WebsocketsLink
 
@@ -108,6 +110,7 @@ class App(msgspec.Struct, frozen=True):
     http: ASGIApp
     realtime: RealtimeEndpoint
     lifecycle: Lifecycle
+    backstage: Backstage
 
 
 def is_loopback(host: str) -> bool:
@@ -124,36 +127,37 @@ def build_app(
     models: ModelCatalogue,
     readiness: Readiness,
     *,
-    decode: Decode = decode_client_event,
+    backstage: Backstage | None = None,
     clock: Clock = SYSTEM_CLOCK,
 ) -> App:
     """Return the application that serves sessions of `host` as the settings say.
 
     Args:
+        backstage: what `/api` tells of the engines; None tells of none.
         clock: its wall time decides what has expired.
 
     Raises:
         ValueError: an open address without a usable key.
         CredentialsUnreadable: the key file is there and cannot be used.
     """
-    lifecycle = Lifecycle()
+    lifecycle, backstage = Lifecycle(), backstage or Backstage()
     ring, access = open_access(settings, clock)
     gatekeeper = Gatekeeper(ring, ClientSecrets(clock.unix_s))
     mint = Mint(host, gatekeeper.secrets, models)
     translations = host if isinstance(host, TranslationHost) else None
     translates = never_translates if translations is None else translations.translates
-    more = rest_routes(mint, gatekeeper, translates)
+    more = rest_routes(mint, gatekeeper, translates, backstage)
     routes = build_http(models, readiness, lambda: lifecycle.is_draining, settings.web_dir, more)
     realtime = RealtimeEndpoint(
         policy=UpgradePolicy(access, gatekeeper, models, translates),
         host=host,
-        parser=MessageParser(decode),
+        parser=MessageParser(decode_client_event),
         make_link=_LINKS[settings.websocket_backend],
         is_draining=lambda: lifecycle.is_draining,
         drain_s=settings.drain_s,
         translations=translations,
     )
-    return App(RequestGate(routes, access, gatekeeper), realtime, lifecycle)
+    return App(RequestGate(routes, access, gatekeeper), realtime, lifecycle, backstage)
 
 
 def open_access(settings: AppSettings, clock: Clock) -> tuple[KeyRing, AccessPolicy]:
@@ -179,12 +183,16 @@ def _watch(key_file: Path | None, clock: Clock) -> KeyWatch | None:
     return KeyWatch(file, clock.unix_s)
 
 
-def rest_routes(mint: Mint, gatekeeper: Gatekeeper, translates: Callable[[str | None], bool]) -> list[Route]:
+def rest_routes(
+    mint: Mint, gatekeeper: Gatekeeper, translates: Callable[[str | None], bool], backstage: Backstage | None = None
+) -> list[Route]:
     """Return the routes of the REST surface besides models and health."""
     return [
         *secret_routes(mint, gatekeeper),
         *legacy_routes(mint),
         *translation_routes(gatekeeper.secrets, RandomIds().make, translates),
+        *backstage_routes(backstage or Backstage()),
+        *local_server_routes(),
         openapi_route(),
     ]
 
@@ -241,6 +249,7 @@ class Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._app.lifecycle.is_draining = True
+        await self._app.backstage.desk.close()
         await super().shutdown(sockets)
 
     @contextlib.contextmanager

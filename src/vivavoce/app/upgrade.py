@@ -83,6 +83,8 @@ class Accept(msgspec.Struct, frozen=True):
     handshake: Handshake
     session: SessionRequest
     is_translation: bool = False
+    is_beta: bool = False
+    temperature: float | None = None  # of the client secret, which a session has no place for
 
 
 class AcceptAndClose(msgspec.Struct, frozen=True):
@@ -120,12 +122,11 @@ def decide(request: UpgradeRequest, policy: UpgradePolicy) -> Decision:
         return _decide_translation(request, caller, policy)
     if "call_id" in request.query and request.path != BETA_PATH:
         return _call_not_found(request.query["call_id"][0])
-    if _is_beta(request):
-        return _accept_and_close(handshake, _BETA_DISABLED)
     refusal = _check_query(request, caller.secret, policy.models)
     if refusal is not None:
         return _refused(request, handshake, refusal)
-    return Accept(handshake, _session_request(request, caller))
+    temperature = None if caller.secret is None else caller.secret.temperature
+    return Accept(handshake, _session_request(request, caller), is_beta=_is_beta(request), temperature=temperature)
 
 
 def _decide_translation(request: UpgradeRequest, caller: Caller, policy: UpgradePolicy) -> Decision:
@@ -182,7 +183,10 @@ def _safety_identifier(request: UpgradeRequest, secret: ClientSecret | None) -> 
 
 
 def _model(request: UpgradeRequest) -> str | None:
-    return request.query.get("model", [""])[0] or None
+    """Return the model that is asked for; on the beta's own path it is called a deployment."""
+    names = ("deployment", "model") if request.path == BETA_PATH else ("model",)
+    given = (request.query.get(name, [""])[0] for name in names)
+    return next((model for model in given if model), None)
 
 
 def _reads_no_status(request: UpgradeRequest) -> bool:
@@ -275,14 +279,6 @@ _NO_BETA_TRANSLATION: Final = _Refusal(
     HttpError(
         status=400,
         message="Translation sessions are not part of the Realtime Beta API. Use them without the beta selector.",
-        code="beta_api_shape_disabled",
-    ),
-    CLOSE_INVALID_REQUEST,
-)
-_BETA_DISABLED: Final = _Refusal(
-    HttpError(
-        status=400,
-        message="The Realtime Beta API is not supported here. Use the /v1/realtime API without the beta selector.",
         code="beta_api_shape_disabled",
     ),
     CLOSE_INVALID_REQUEST,

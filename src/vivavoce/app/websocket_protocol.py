@@ -26,6 +26,7 @@ from vivavoce.app.upgrade import (
     refuse_session,
 )
 from vivavoce.core.vocabulary import Disconnected
+from vivavoce.dialects.beta import BetaDialect
 from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.translation import decode_translation_event
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionHost, Sink, TranslationHost
@@ -151,7 +152,13 @@ class RealtimeClient:
         self._request_id = decision.session.request_id
         self._connections = connections
         self._session_id = ""
-        self.websocket = WebSocketSession(endpoint.make_link(), loop, endpoint.parser_of(decision), ended=self._end)
+        self.websocket = WebSocketSession(
+            endpoint.make_link(),
+            loop,
+            endpoint.parser_of(decision),
+            dialect=BetaDialect(temperature=decision.temperature) if decision.is_beta else None,
+            ended=self._end,
+        )
 
     def start(self, session: LiveSession, decision: Accept, transport: asyncio.Transport) -> None:
         self._session_id = session.id

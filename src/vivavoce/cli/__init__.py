@@ -34,7 +34,7 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder for what the server keeps.")] = None,
     config: ConfigOption = None,
-    engine: Annotated[str | None, typer.Option(help="Default pipeline: embedded or scripted.")] = None,
+    engine: Annotated[str | None, typer.Option(help="Default pipeline: embedded, hybrid or scripted.")] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Serve other machines without any key.")] = False,
     tls_self_signed: Annotated[
         bool, typer.Option("--tls-self-signed", help="Serve https and wss with a certificate made here.")

@@ -17,6 +17,7 @@ from dotenv import dotenv_values
 from pydantic import BaseModel, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, EnvSettingsSource
 
+from vivavoce.config.hybrid import STAGES
 from vivavoce.config.model import Configuration
 
 PREFIX: Final = "VIVAVOCE_"
@@ -38,7 +39,15 @@ OPENAI_VARIABLES: Final = {
     "OPENAI_REALTIME_MODEL": ("hosted", "realtime_model"),
     "OPENAI_TRANSCRIPTION_MODEL": ("hosted", "transcription_model"),
 }
-FREE_TABLES: Final = frozenset({"models.table", "upstream.headers", "upstream.query"})  # their keys are the user's own
+# Their keys are the user's own.
+FREE_TABLES: Final = frozenset({"models.table", "upstream.headers", "upstream.query"}) | {
+    f"hybrid.{table}"
+    for table in (
+        *(f"{stage}.{name}" for stage in STAGES for name in ("headers", "query", "extra")),
+        "transcriber.models",
+        "synthesizer.voices",
+    )
+}
 MASK: Final = "**********"
 
 Steps = tuple[str, ...]  # the way to a value: names of sections, then its own

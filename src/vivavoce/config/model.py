@@ -3,40 +3,16 @@
 Every field is required, so that the default values stand in one place, `defaults.toml`.
 """
 
-from pathlib import Path
-from typing import Annotated, ClassVar, Literal, Self
+from typing import Final, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, Field, SecretStr, model_validator
-from pydantic_settings import NoDecode, SettingsConfigDict
+from pydantic import Field, SecretStr, model_validator
+
+from vivavoce.config.hybrid import Hybrid
+from vivavoce.config.section import Names, OptionalPath, Secrets, Section
 
 EngineName = Literal["embedded", "hybrid", "scripted", "upstream"]
 
-
-def _split_list(value: object) -> object:
-    """A list in an environment variable is written with commas: `a, b`."""
-    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
-
-
-def _expand_home(path: Path | None) -> Path | None:
-    return path.expanduser() if path is not None else None
-
-
-def _absent_if_empty(value: object) -> object:
-    return None if value == "" else value
-
-
-Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_split_list)]
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_split_list)]
-OptionalPath = Annotated[Path | None, BeforeValidator(_absent_if_empty), AfterValidator(_expand_home)]
-
-
-class Section(BaseModel):
-    """What all sections share: they are frozen and know no other keys."""
-
-    # Settings' own kind of configuration, so that `load.py` can read the environment through the same fields.
-    model_config: ClassVar[SettingsConfigDict] = SettingsConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, hide_input_in_errors=True
-    )
+HYBRID_MODEL: Final = "vivavoce-hybrid"  # the model of the hybrid pipeline where the table names none
 
 
 class Server(Section):
@@ -159,13 +135,18 @@ class Configuration(Section):
     hosted: Hosted
     upstream: Upstream
     tools: Tools
+    hybrid: Hybrid
     prompts_dir: OptionalPath = Field(description="Folder of stored prompts: ID.md, ID@VERSION.md; empty: none.")
     data_dir: OptionalPath = Field(description="Folder for what the server keeps; empty: the user's data folder.")
     assets_dir: OptionalPath = Field(description="Folder for model files; empty: the user's cache folder.")
 
     @model_validator(mode="after")
     def _serves_the_default(self) -> Self:
-        if self.engines.default not in self.models.table.values():
+        is_named = self.engines.default in self.models.table.values()
+        if self.engines.default == "hybrid" and not is_named and HYBRID_MODEL not in self.models.table:
+            table = {**self.models.table, HYBRID_MODEL: self.engines.default}
+            return self.model_copy(update={"models": self.models.model_copy(update={"table": table})})
+        if not is_named:
             raise ValueError(f"no model in models.table uses engines.default {self.engines.default!r}")
         return self
 

@@ -21,6 +21,7 @@ from vivavoce.protocol.server_events import SessionCreated, SessionUpdated
 from vivavoce.protocol.session import RealtimeSession, SessionPatch, merge
 from vivavoce.protocol.session_fields import EffectiveSession, as_kind, check_kind, in_use
 
+TRANSCRIPTION_MODEL: Final = "audio.input.transcription.model"
 _NO_EXTENSION: Final = SessionExtension()
 
 
@@ -108,12 +109,20 @@ def extension_of(session: RealtimeSession) -> SessionExtension:
 
 def _without_secrets(session: RealtimeSession, profile: Profile) -> RealtimeSession:
     ignored = in_use(session, profile.policy.ignored)
+    if not _has_transcription_model(session, profile):
+        ignored = (*ignored, TRANSCRIPTION_MODEL)
     extension = msgspec.structs.replace(extension_of(session), ignored=ignored)
     return msgspec.structs.replace(
         session,
         tools=tuple(map(redacted, session.tools)),
         vivavoce=msgspec.UNSET if extension == _NO_EXTENSION else extension,
     )
+
+
+def _has_transcription_model(session: RealtimeSession, profile: Profile) -> bool:
+    """Tell whether the transcriber hears with the model that the session names, as far as it has several."""
+    asked, offered = session.audio.input.transcription, profile.policy.transcription_models
+    return asked is None or not offered or asked.model in offered
 
 
 def _answers_by_itself(session: RealtimeSession) -> bool:

@@ -292,6 +292,7 @@ def _transcript_options(state: SessionState, transcript: Transcript) -> Transcri
         languages=asked.languages or (),
         keywords=asked.keywords or (),
         delay=asked.delay or None,
+        model=asked.model if asked.model in state.profile.policy.transcription_models else None,
     )
 
 

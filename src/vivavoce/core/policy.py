@@ -31,6 +31,7 @@ class SessionPolicy(msgspec.Struct, frozen=True, kw_only=True):
     mcp_hosts: tuple[str, ...] = ()
     language: str | None = None  # the only one that the transcriber understands, ISO-639-1; None: there are more
     scores_turns: bool = False  # an engine tells by the sound whether a turn is complete
+    transcription_models: tuple[str, ...] = ()  # names that the transcriber knows; empty: it hears with its own model
     ignored: tuple[str, ...] = IGNORED_FIELDS  # accepted session fields, by path, that have no effect here
 
     @property

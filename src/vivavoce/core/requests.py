@@ -121,6 +121,7 @@ class TranscriptOptions(msgspec.Struct, frozen=True):
     languages: tuple[str, ...] = ()  # candidates, ISO-639-1
     keywords: tuple[str, ...] = ()
     delay: str | None = None  # how long to wait for certainty: "minimal" to "xhigh"
+    model: str | None = None  # the session's choice, where the transcriber offers it
 
 
 class McpServer(msgspec.Struct, frozen=True):

@@ -64,7 +64,7 @@ def finalize_transcript(state: SessionState, final: TranscriptFinalized) -> None
         transcript.stable = text
         _send_delta(state, transcript)
         _send_segments(state, final)
-        send_completed(state, final.item_id, text, entry.samples, final.words)
+        send_completed(state, final.item_id, text, entry.samples, final)
     state.facts.append(TranscriptSettled(final.item_id, text, None))
 
 
@@ -136,16 +136,23 @@ def _send_segments(state: SessionState, final: TranscriptFinalized) -> None:
         )
 
 
-def send_completed(state: SessionState, item_id: str, text: str, samples: int, words: tuple[Word, ...] = ()) -> None:
-    """Tell the client the words of an item, and how sure they are where it wants to know."""
+def send_completed(
+    state: SessionState, item_id: str, text: str, samples: int, final: TranscriptFinalized | None = None
+) -> None:
+    """Tell the client the words of an item, and how sure they are where it wants to know.
+
+    The usage is what the transcriber's server has counted, else the length of the audio.
+    """
     asks_logprobs = "item.input_audio_transcription.logprobs" in (state.session.include or ())
+    used = final.usage if final is not None else None
+    words = final.words if final is not None else ()
     state.out.send(
         ConversationItemInputAudioTranscriptionCompleted(
             event_id=state.out.event_id(),
             item_id=item_id,
             content_index=0,
             transcript=text,
-            usage=DurationUsage(seconds=samples / SAMPLES_PER_MS / 1000),
+            usage=used or DurationUsage(seconds=samples / SAMPLES_PER_MS / 1000),
             logprobs=_logprobs(words) if asks_logprobs else UNSET,
         )
     )

@@ -18,13 +18,11 @@ from vivavoce.core.requests import (
     TranscriptOptions,
     Word,
 )
-from vivavoce.core.requests import (
-    EngineFault as EngineFault,
-)
+from vivavoce.core.requests import EngineFault as EngineFault
 from vivavoce.protocol.client_events import ClientEvent
 from vivavoce.protocol.errors import ErrorDetail
 from vivavoce.protocol.items import McpError, McpListedTool
-from vivavoce.protocol.server_events import ServerEvent
+from vivavoce.protocol.server_events import DurationUsage, ServerEvent, TokensUsage
 from vivavoce.protocol.session import NoiseReduction, TracingChoice
 
 # Inputs -------------------------------------------------------------------------------------------------------
@@ -78,6 +76,7 @@ class TranscriptFinalized(msgspec.Struct, frozen=True):
     text: str
     words: tuple[Word, ...] = ()
     parts: tuple[SpokenPart, ...] = ()
+    usage: TokensUsage | DurationUsage | None = None  # None: the length of the audio
 
 
 class TranscriptFailed(msgspec.Struct, frozen=True):
@@ -391,6 +390,9 @@ class DeadlineReason(enum.Enum):
     TRANSCRIPT_TIMEOUT = "transcript_timeout"  # the transcriber never answered
     MCP_LISTING_WAIT = "mcp_listing_wait"  # responses have waited long enough for the tools of an MCP server
     TRANSLATION_TIMEOUT = "translation_timeout"  # the translator never gave the rest
+    UPSTREAM_RETRY = "upstream_retry"  # a lost upstream is dialled again
+    UPSTREAM_TIMEOUT = "upstream_timeout"  # the upstream never opened a session
+    UPSTREAM_ROLLOVER = "upstream_rollover"  # the upstream is replaced before it ends its session
 
 
 class Deadline(msgspec.Struct, frozen=True):

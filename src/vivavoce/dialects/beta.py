@@ -1,14 +1,15 @@
 """A client of the beta API on a session of today's: its events become ours, ours become its own.
 
-Follows the beta reference. Events that are the same in both pass as the very bytes that came. The one thing
-remembered is the temperature, which a session object of ours has no place for.
+Follows the beta reference. Events that are the same in both pass as the very bytes that came. Remembered are the
+temperature, which a session object of ours has no place for, and the conversation's id, which the beta tells when a
+session begins and ours with the first response.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable
 from typing import Final
 
 from vivavoce.dialects.beta_errors import below, error_to_beta
-from vivavoce.dialects.beta_fields import RESPONSE_PLACES, Body
+from vivavoce.dialects.beta_fields import RESPONSE_PLACES, Body, Json
 from vivavoce.dialects.beta_items import item_from_beta_client, item_to_beta, params_from_beta_client, response_to_beta
 from vivavoce.dialects.beta_messages import body_of, check_size, event_type, message_of, messages_of, retyped
 from vivavoce.dialects.beta_session import Kind, checked_temperature, flat_to_ga, ga_to_flat
@@ -16,7 +17,6 @@ from vivavoce.protocol.client_events import ClientEvent
 from vivavoce.protocol.codec import decode_client_event
 from vivavoce.protocol.errors import ClientError, unknown_parameter
 from vivavoce.protocol.misspellings import suggested
-from vivavoce.protocol.session import VOICES
 
 # Ours -> the beta's. The rest of the event is the same.
 RENAMED: Final = {
@@ -42,6 +42,8 @@ _ITEM_EVENTS: Final = {
     "response.output_item.added": "response.output_item.added",
     "response.output_item.done": "response.output_item.done",
 }
+# Of items that have none: these are whole from the start, a list of tools and a call are not.
+_STATUS_OF: Final = {"mcp_approval_request": "completed", "mcp_approval_response": "completed"}
 _SESSION_EVENTS: Final = ("session.created", "session.updated")
 _RESPONSE_EVENTS: Final = ("response.created", "response.done")
 _GA_PARAMS: Final = ("audio", "output_modalities")  # of a response: fields that the beta says otherwise
@@ -57,7 +59,7 @@ class BetaDialect:
 
         Args:
             conversation_id: of the default conversation, for `conversation.created`; made from the session's id
-                where it is not known.
+                where it is not known, and from then on the client's name for it.
             temperature: of the session that the client's secret asked for.
         """
         self.temperature = temperature
@@ -85,14 +87,17 @@ class BetaDialect:
             event_id = body.get("event_id")
             raise error.with_event_id(event_id if isinstance(event_id, str) else None) from error
 
-    def decode(self, message: bytes, voices: Collection[str] = VOICES) -> ClientEvent:
+    def decode(self, message: bytes, read: Callable[[bytes], ClientEvent] = decode_client_event) -> ClientEvent:
         """Return the client event of one message; raises ClientError, and keeps the temperature as it was then.
 
         The error speaks of fields of today's API where it comes from reading them; `server` translates its event.
+
+        Args:
+            read: returns the client event of one message of today's API.
         """
         before = self.temperature
         try:
-            return decode_client_event(self.client(message), voices)
+            return read(self.client(message))
         except ClientError:
             self.temperature = before
             raise
@@ -133,6 +138,13 @@ class BetaDialect:
 
     # To the client ----------------------------------------------------------------------------------------------
 
+    def is_whole_item(self, message: bytes) -> bool:
+        """Return whether one event of ours tells of an item that is complete and of which no second event comes."""
+        if event_type(message) != "conversation.item.added":
+            return False
+        item = (body_of(message) or {}).get("item")
+        return isinstance(item, dict) and item.get("status", _STATUS_OF.get(str(item.get("type")))) == "completed"
+
     def server(self, message: bytes) -> list[bytes]:
         """Return the messages that the client gets for one event of ours: none, one, or two when a session began."""
         type_ = event_type(message)
@@ -159,10 +171,17 @@ class BetaDialect:
         if type_ in _ITEM_EVENTS:
             return [{**event, "type": _ITEM_EVENTS[type_], "item": item_to_beta(event.get("item"))}]
         if type_ in _RESPONSE_EVENTS:
-            return [{**event, "response": response_to_beta(event.get("response"), self.temperature)}]
+            return [{**event, "response": self._shown_response(event.get("response"))}]
         if type_ in _SESSION_EVENTS:
             return self._session_events(type_, event)
         return [{**event, "error": error_to_beta(event.get("error"))}] if type_ == "error" else [event]
+
+    def _shown_response(self, response: Json) -> Json:
+        """Return a response object; in the default conversation it has the id that `conversation.created` told."""
+        shown = response_to_beta(response, self.temperature)
+        if self._conversation_id is None or not isinstance(shown, dict) or shown.get("conversation_id") is None:
+            return shown
+        return {**shown, "conversation_id": self._conversation_id}
 
     def _session_events(self, type_: str, event: Body) -> list[Body]:
         session = event.get("session")
@@ -173,8 +192,9 @@ class BetaDialect:
             return [{**shown, "type": f"transcription_{type_}"}]
         if type_ != "session.created":
             return [shown]
-        id_ = self._conversation_id or f"conv_{str(session.get('id')).removeprefix('sess_')}"
-        conversation = {"id": id_, "object": "realtime.conversation"}
+        if self._conversation_id is None:
+            self._conversation_id = f"conv_{str(session.get('id')).removeprefix('sess_')}"
+        conversation = {"id": self._conversation_id, "object": "realtime.conversation"}
         event_id = f"{event.get('event_id')}_conversation"
         return [shown, {"type": "conversation.created", "event_id": event_id, "conversation": conversation}]
 

@@ -19,6 +19,7 @@ from vivavoce.core.requests import (
     Word,
 )
 from vivavoce.protocol.items import McpError, McpListedTool
+from vivavoce.protocol.server_events import DurationUsage, TokensUsage
 
 DETECTOR_RATE_HZ = 16_000
 DETECTOR_WINDOW_SAMPLES = 512  # 32 ms at 16 kHz
@@ -46,6 +47,8 @@ class Capabilities(msgspec.Struct, frozen=True):
     has_word_times: bool = False
     has_confidence: bool = False  # a transcriber that tells how sure it is of each word
     hints: tuple[str, ...] = ()  # what a transcriber takes besides language and prompt: languages, keywords, delay
+    takes_prompt: bool = True  # a transcriber that makes something of the session's prompt
+    models: tuple[str, ...] = ()  # a transcriber's models that a session may choose; empty: it hears with its own
     is_streaming: bool = False
     languages: tuple[str, ...] = ()  # ISO-639-1; empty: any
     voices: tuple[str, ...] = ()
@@ -99,6 +102,7 @@ class Final(msgspec.Struct, frozen=True):
     text: str
     words: tuple[Word, ...] = ()
     parts: tuple[SpokenPart, ...] = ()
+    usage: TokensUsage | DurationUsage | None = None  # what a server says that it has counted
 
 
 class TranscriberStream(Protocol):

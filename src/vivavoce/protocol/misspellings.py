@@ -71,11 +71,14 @@ def nearest_field(path: str, known: Collection[str]) -> str | None:
 
 def suggested(error: ClientError, known: Collection[str]) -> ClientError:
     """Return the error of an unknown parameter with the field that is probably meant."""
+    near = None if error.detail.param is None else nearest_field(error.detail.param, known)
+    return error if near is None else meaning(error, near)
+
+
+def meaning(error: ClientError, path: str) -> ClientError:
+    """Return the error with the dotted path of the field that is probably meant."""
     detail = error.detail
-    near = None if detail.param is None else nearest_field(detail.param, known)
-    if near is None:
-        return error
-    text = f"{detail.message} Did you mean '{near}'?"
+    text = f"{detail.message} Did you mean '{path}'?"
     return ClientError(detail.code, text, detail.param, detail.event_id, detail.type)
 
 

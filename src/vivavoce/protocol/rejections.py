@@ -9,6 +9,7 @@ from msgspec import inspect
 from vivavoce.protocol import errors, schema
 from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.items import ID_PATTERN
+from vivavoce.protocol.misspellings import meaning, nearest_field
 from vivavoce.protocol.tools import TOOL_NAME_PATTERN
 
 _JSON_TYPES: Final = {
@@ -43,8 +44,25 @@ def explain(error: msgspec.ValidationError, payload: Any, root: inspect.Type) ->
     if match := _MISSING.match(text):
         return errors.missing_parameter(schema.dotted((*place, match[1])))
     if match := _UNKNOWN.match(text):
-        return errors.unknown_parameter(f"{schema.dotted(place)}.{errors.quoted(match[1])}")
+        return _explain_unknown(match[1], place, payload, root)
     return _explain_value(text, place, payload, root)
+
+
+def _explain_unknown(name: str, place: schema.Place, payload: Any, root: inspect.Type) -> ClientError:
+    """Return the error of a key that its object does not have, with the field that is probably meant."""
+    path = f"{schema.dotted(place)}.{errors.quoted(name)}".removeprefix(".")
+    error = errors.unknown_parameter(path)
+    holder = schema.schema_at(payload, place, root)
+    value = schema.value_at(payload, place)
+    struct = schema.struct_for(value, holder) if isinstance(value, dict) else None
+    if struct is None:
+        return error
+    meant = nearest_field(name, [field.encode_name for field in struct.fields])
+    return error if meant is None or not schema.has_field(struct, meant) else meaning(error, _beside(path, name, meant))
+
+
+def _beside(path: str, name: str, meant: str) -> str:
+    return path.removesuffix(errors.quoted(name)) + meant
 
 
 def _explain_value(text: str, place: schema.Place, payload: Any, root: inspect.Type) -> ClientError:

@@ -98,6 +98,19 @@ def _schema_below(payload: Any, step: str | int, schema: inspect.Type) -> inspec
     return next((field.type for field in struct.fields if field.encode_name == step), None) if struct else None
 
 
+def has_field(schema: inspect.Type, path: str) -> bool:
+    """Return whether a dotted path of keys leads to a field, in any of the schema's alternatives."""
+    name, _, rest = path.partition(".")
+    found = [
+        field.type
+        for part in _parts(schema)
+        if isinstance(part, inspect.StructType)
+        for field in part.fields
+        if field.encode_name == name
+    ]
+    return any(not rest or has_field(type_, rest) for type_ in found)
+
+
 def literals(schema: inspect.Type) -> list[str | int]:
     """Return the literal values that the schema allows, sorted."""
     values = (value for part in _parts(schema) if isinstance(part, inspect.LiteralType) for value in part.values)

@@ -196,6 +196,6 @@ class TranscriptEar:
         self.is_over = True
         self._stream = None
         if isinstance(result, FinalTranscript):
-            self._post(TranscriptFinalized(self._item_id, result.text, result.words, result.parts))
+            self._post(TranscriptFinalized(self._item_id, result.text, result.words, result.parts, result.usage))
         else:
             self._post(TranscriptFailed(self._item_id, fault_of(result, self._transcriber)))

@@ -31,6 +31,10 @@ class HostedSession:
     def id(self) -> str:
         return self._id
 
+    @property
+    def takes_messages(self) -> bool:
+        return False
+
     def run_with(self, runner: Runner) -> None:
         self._runner = runner
 

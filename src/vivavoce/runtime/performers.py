@@ -80,6 +80,11 @@ class EngineSet(msgspec.Struct, frozen=True):
         return frozenset(path for path, is_honoured in has.items() if is_honoured)
 
     @property
+    def unused(self) -> tuple[str, ...]:
+        """The session fields, by path, that these engines make nothing of, unlike most."""
+        return () if self.transcriber.capabilities.takes_prompt else ("audio.input.transcription.prompt",)
+
+    @property
     def stages(self) -> EngineStages:
         """The engines by name, as `session.vivavoce.stages` shows them."""
         return EngineStages(

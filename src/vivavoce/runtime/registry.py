@@ -147,7 +147,8 @@ class Registry:
             settings.policy,
             language=languages[0] if len(languages) == 1 else None,
             scores_turns=engines.turn_scorer is not None,
-            ignored=tuple(path for path in self._ignorable() if path not in engines.honoured),
+            transcription_models=engines.transcriber.capabilities.models,
+            ignored=(*(path for path in self._ignorable() if path not in engines.honoured), *engines.unused),
             context_tokens=engines.generator.capabilities.context_tokens or settings.policy.context_tokens,
         )
         return Profile(request.kind, policy, self._limits_of(request), settings.instructions)

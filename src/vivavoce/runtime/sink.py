@@ -60,6 +60,11 @@ class LiveSession(Protocol):
     @property
     def id(self) -> str: ...
 
+    @property
+    def takes_messages(self) -> bool:
+        """Whether it takes the client's messages as they came, as `ClientMessage`; others take decoded events."""
+        ...
+
     def post(self, input: Input) -> None:
         """Hand an input to the session; plain, synchronous, re-entrant."""
         ...

@@ -224,6 +224,10 @@ class HostedTranslation:
     def id(self) -> str:
         return self._id
 
+    @property
+    def takes_messages(self) -> bool:
+        return False
+
     def post(self, input: Input) -> None:
         """Hand an input of the connection to the session; inputs that a conversation alone has are no concern here."""
         match input:

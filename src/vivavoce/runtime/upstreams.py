@@ -11,6 +11,7 @@ import msgspec
 
 from vivavoce.core.relay.vocabulary import UpstreamFault
 from vivavoce.core.requests import FunctionSpec
+from vivavoce.engines.tools import ToolError as ToolError
 from vivavoce.protocol.session_fields import SessionKind
 
 
@@ -106,7 +107,3 @@ class ToolBox(Protocol):
             ToolError: it failed or took too long; the text is for the model.
         """
         ...
-
-
-class ToolError(Exception):
-    """A function of the server failed, in words for the model."""

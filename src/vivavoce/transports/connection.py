@@ -5,8 +5,10 @@ A backend (picows, websockets) is a `FrameLink`: it turns bytes into frames and 
 """
 
 import asyncio
+import base64
 import enum
-from typing import Final, Protocol
+import hashlib
+from typing import Final, Protocol, runtime_checkable
 
 import msgspec
 
@@ -21,6 +23,7 @@ REASON_LIMIT_BYTES: Final = 123  # RFC 6455 section 5.5: a control frame holds 1
 CLOSE_NORMAL: Final = 1000
 CLOSE_GOING_AWAY: Final = 1001
 CLOSE_PROTOCOL: Final = 1002
+CLOSE_UNSUPPORTED: Final = 1003  # a kind of data that the endpoint does not take
 CLOSE_NO_CODE: Final = 1005  # RFC 6455 section 7.4.1: never sent, tells that a close frame had no code
 CLOSE_ABNORMAL: Final = 1006  # never sent, tells that there was no close frame
 CLOSE_BAD_TEXT: Final = 1007
@@ -31,6 +34,9 @@ CLOSE_RESTART: Final = 1012
 
 # RFC 6455 section 7.4.1 and the IANA registry: the codes below 3000 that a close frame may hold.
 _ENDABLE_CODES: Final = frozenset({1000, 1001, 1002, 1003, *range(1007, 1015)})
+
+
+_ACCEPT_SALT: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 
 
 class Opcode(enum.IntEnum):
@@ -80,8 +86,17 @@ class ConnectionListener(Protocol):
         ...
 
 
+@runtime_checkable
+class RuleListener(Protocol):
+    """A `ConnectionListener` that is also told why a connection fails, before it is closed."""
+
+    def rule_broken(self, code: int, reason: str) -> None:
+        """The peer broke a rule; `code` is the close code it gets."""
+        ...
+
+
 class Connection(Protocol):
-    """An open WebSocket connection, server side."""
+    """An open WebSocket connection."""
 
     def send(self, message: bytes) -> None:
         """Send a text message of valid UTF-8; what the network does not take is buffered."""
@@ -212,6 +227,11 @@ def parse_close(payload: bytes) -> int:
     if not is_utf8(payload[2:]):
         raise FrameError(CLOSE_BAD_TEXT, "The reason of the close frame is not UTF-8.")
     return code
+
+
+def accept_of(key: str) -> str:
+    """Return the `Sec-WebSocket-Accept` that answers a `Sec-WebSocket-Key`, RFC 6455 section 4.2.2."""
+    return base64.b64encode(hashlib.sha1((key + _ACCEPT_SALT).encode(), usedforsecurity=False).digest()).decode()
 
 
 def cut_reason(reason: str) -> str:

@@ -10,7 +10,7 @@ section 7 says:
   is a close frame behind them. Pings are answered all the same.
 - While the network takes nothing, only the last ping is answered, later (section 5.5.3 allows that).
 
-    CONNECTING --start--> OPEN --close, close frame, fail, end of file--> CLOSING --transport lost--> CLOSED
+    CONNECTING --start, begin--> OPEN --close, close frame, fail, end of file--> CLOSING --transport lost--> CLOSED
 """
 
 import asyncio
@@ -33,6 +33,7 @@ from vivavoce.transports.connection import (
     Handshake,
     MessageJoiner,
     Opcode,
+    RuleListener,
     cut_reason,
     parse_close,
 )
@@ -48,14 +49,14 @@ class Phase(enum.Enum):
 
 
 class Endpoint:
-    """An open WebSocket connection, server side; implements `Connection` and `FrameReceiver`."""
+    """An open WebSocket connection, of a server or a client; implements `Connection` and `FrameReceiver`."""
 
     def __init__(self, link: FrameLink, listener: ConnectionListener, timers: Timers) -> None:
         self._link = link
         self._listener = listener
         self._timers = timers
         self._phase = Phase.CONNECTING
-        self._code: int | None = None
+        self._ending: tuple[int, str] | None = None  # the first close code, ours or the peer's, and its reason
         self._joiner = MessageJoiner()
         self._held: deque[tuple[int, bytes]] = deque()
         self._is_paused = False
@@ -65,14 +66,23 @@ class Endpoint:
         self._timer: Cancellable | None = None  # the next ping while open, the abort while closing
 
     def start(self, transport: asyncio.Transport, handshake: Handshake) -> None:
-        """Answer the upgrade on this transport and begin."""
+        """Answer the upgrade on this transport and begin, as a server."""
         self._phase = Phase.OPEN
         self._link.start(transport, handshake, self)
-        transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
-        self._arm_ping()
+        self._watch(transport)
         self._listener.unblock_writing()
 
-    # What the server calls ------------------------------------------------------------------------------------
+    def begin(self, transport: asyncio.Transport) -> None:
+        """Begin as a client, whose link has been upgraded: writing is free, reading is paused."""
+        self._phase = Phase.OPEN
+        self._is_paused = True
+        self._watch(transport)
+
+    def _watch(self, transport: asyncio.Transport) -> None:
+        transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
+        self._arm_ping()
+
+    # What the owner calls -------------------------------------------------------------------------------------
 
     def send(self, message: bytes) -> None:
         if self._phase is Phase.OPEN:
@@ -98,11 +108,16 @@ class Endpoint:
         if self._phase is not Phase.OPEN:
             return
         self._link.send_close(code, cut_reason(reason))
-        self._begin_closing(code)
+        self._begin_closing(code, reason)
         self._link.resume_reading()  # the peer's close frame is what we wait for
 
     def abort(self) -> None:
         self._link.abort()
+
+    @property
+    def close_reason(self) -> str:
+        """What stood beside the close code that the listener learns."""
+        return "" if self._ending is None else self._ending[1]
 
     # What the backend calls -----------------------------------------------------------------------------------
 
@@ -121,6 +136,8 @@ class Endpoint:
             self._begin_closing(CLOSE_ABNORMAL)
 
     def fail(self, code: int, reason: str) -> None:
+        if self._phase is Phase.OPEN and isinstance(self._listener, RuleListener):
+            self._listener.rule_broken(code, reason)
         self.close(code, reason)
         self._link.discard_input()
 
@@ -142,7 +159,7 @@ class Endpoint:
         self._phase = Phase.CLOSED
         self._held.clear()
         self._cancel_timer()
-        self._listener.connection_lost(CLOSE_ABNORMAL if self._code is None else self._code)
+        self._listener.connection_lost(CLOSE_ABNORMAL if self._ending is None else self._ending[0])
 
     # Frames ---------------------------------------------------------------------------------------------------
 
@@ -189,12 +206,12 @@ class Endpoint:
         code = parse_close(payload)
         if self._phase is Phase.OPEN:
             self._link.send_close(CLOSE_NORMAL if code == CLOSE_NO_CODE else code, "")
-            self._begin_closing(code)
+            self._begin_closing(code, payload[2:].decode())
         self._link.disconnect()
 
-    def _begin_closing(self, code: int) -> None:
+    def _begin_closing(self, code: int, reason: str = "") -> None:
         self._phase = Phase.CLOSING
-        self._code = code
+        self._ending = (code, reason)
         self._held.clear()
         self._is_paused = False
         self._cancel_timer()

@@ -16,7 +16,7 @@ from vivavoce.runtime.outbox import HIGH_MARK_BYTES, LOW_MARK_BYTES
 from vivavoce.runtime.sink import LiveSession, SessionHost, SessionRequest
 from vivavoce.transports.connection import CLOSE_NORMAL
 from vivavoce.transports.parsing import parse_message
-from vivavoce.transports.websocket import encode_audio
+from vivavoce.transports.websocket_sinks import encode_audio
 
 JsonObject = dict[str, Any]  # JSON boundary: events as a client's JSON library would show them
 

@@ -12,9 +12,11 @@ latest the next ping.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Final
 
 import aiofastnet
+import msgspec
 import picows
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # public in the module, missing in its stub
 
@@ -25,6 +27,7 @@ from vivavoce.transports.connection import (
     READ_BUFFER_BYTES,
     FrameReceiver,
     Handshake,
+    accept_of,
 )
 
 _NO_FRAME_LIMIT: Final = 1 << 62
@@ -53,16 +56,27 @@ class _FrameLog:
 _FRAME_LOG: Final = _FrameLog()
 
 
+class UpgradeRequest(msgspec.Struct, frozen=True):
+    """What a client asks for; `headers` are those besides the ones of RFC 6455."""
+
+    authority: str
+    target: str
+    headers: tuple[tuple[str, str], ...] = ()
+
+
 class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see the import
     """picows' parser, counting what arrives."""
 
-    def __init__(self, listener: "PicowsLink", handshake: Handshake, endpoint: FrameReceiver) -> None:
-        response = picows.WSUpgradeResponse.create_101_response(handshake.headers)
+    def __init__(
+        self, make_listener: Callable[..., object], endpoint: FrameReceiver, request: UpgradeRequest | None = None
+    ) -> None:
+        """Make the parser of a server, or with a `request` that of a client."""
+        headers = None if request is None else list(request.headers)
         super().__init__(
-            None,  # host and port, for clients
-            None,  # path, for clients
-            False,  # is_client_side
-            lambda request: picows.WSUpgradeResponseWithListener(response, listener),
+            None if request is None else request.authority,
+            None if request is None else request.target,
+            request is not None,  # is_client_side
+            make_listener,
             _FRAME_LOG,
             True,  # disconnect_on_exception
             None,  # websocket_handshake_timeout
@@ -72,9 +86,10 @@ class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see t
             picows.WSAutoPingStrategy.PING_WHEN_IDLE,
             False,  # enable_auto_pong
             _NO_FRAME_LIMIT,
-            None,  # extra_headers, for clients
+            headers,
             READ_BUFFER_BYTES,
         )
+        self._headers = headers
         self._endpoint = endpoint
         self.is_closing = False  # a close frame of ours was sent, not one of picows' own
         self.received_bytes = 0
@@ -82,8 +97,19 @@ class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see t
 
     def feed(self, data: bytes) -> None:
         """Take bytes as if they had been received."""
-        self.get_buffer(-1)[: len(data)] = data
-        super().buffer_updated(len(data))
+        rest = memoryview(data)
+        while rest:
+            buffer = self.get_buffer(-1)
+            taken = min(len(buffer), len(rest))
+            buffer[:taken] = rest[:taken]
+            super().buffer_updated(taken)
+            rest = rest[taken:]
+
+    def forget_headers(self) -> None:
+        """Drop what the upgrade was asked with: a key stays in nobody's memory for longer than it is needed."""
+        self.transport.request.headers.clear()
+        if self._headers is not None:
+            self._headers.clear()
 
     def buffer_updated(self, nbytes: int) -> None:
         self.received_bytes += nbytes
@@ -136,11 +162,40 @@ class PicowsLink(picows.WSListener):
             raise TypeError(f"expected a transport of aiofastnet, got {type(transport).__name__}")
         self._endpoint = endpoint
         self._transport = transport
-        self._protocol = _FrameProtocol(self, handshake, endpoint)
+        response = picows.WSUpgradeResponse.create_101_response(handshake.headers)
+        answer = picows.WSUpgradeResponseWithListener(response, self)
+        self._protocol = _FrameProtocol(lambda request: answer, endpoint)
         transport.set_protocol(self._protocol)
         self._protocol.connection_made(transport)
         self._protocol.feed(_request_head(handshake.key))
         transport.resume_reading()
+
+    # As a client ----------------------------------------------------------------------------------------------
+
+    def ask(self, transport: asyncio.Transport, request: UpgradeRequest, endpoint: FrameReceiver) -> str:
+        """Send the request of a client on a transport that somebody else reads; returns its `Sec-WebSocket-Key`."""
+        if not isinstance(transport, aiofastnet.Transport):
+            raise TypeError(f"expected a transport of aiofastnet, got {type(transport).__name__}")
+        self._endpoint = endpoint
+        self._transport = transport
+        self._protocol = _FrameProtocol(lambda request, response: self, endpoint, request)
+        self._protocol.connection_made(transport)
+        return str(self._protocol.transport.request.headers["Sec-WebSocket-Key"])
+
+    def begin(self, key: str) -> None:
+        """Become the transport's protocol, once the answer to the request with this key was found right."""
+        assert self._transport is not None and self._protocol is not None, "begun before it was asked"
+        self._transport.set_protocol(self._protocol)
+        self._protocol.feed(_answer_head(key))
+        self._protocol.forget_headers()
+
+    def feed(self, data: bytes) -> None:
+        """Take bytes that were read before `begin`."""
+        assert self._protocol is not None, "fed before it was begun"
+        self._protocol.received_bytes += len(data)
+        self._protocol.feed(data)
+
+    # Both sides -----------------------------------------------------------------------------------------------
 
     def send_text(self, payload: bytes) -> None:
         assert self._frames is not None, "sent before the start"
@@ -222,6 +277,18 @@ def _request_head(key: str) -> bytes:
         "Upgrade: websocket",
         "Sec-WebSocket-Version: 13",
         f"Sec-WebSocket-Key: {key}",
+        "\r\n",
+    )
+    return "\r\n".join(lines).encode()
+
+
+def _answer_head(key: str) -> bytes:
+    """Return the answer to a client's request for picows to read; the real one was checked before."""
+    lines = (
+        "HTTP/1.1 101 Switching Protocols",
+        "Connection: Upgrade",
+        "Upgrade: websocket",
+        f"Sec-WebSocket-Accept: {accept_of(key)}",
         "\r\n",
     )
     return "\r\n".join(lines).encode()

@@ -10,22 +10,13 @@ import secrets
 from collections.abc import Callable
 from typing import Final
 
-from vivavoce.core.vocabulary import ClientRejected, Disconnected, Draining, Input, PlayAudio
+from vivavoce.core.vocabulary import ClientRejected, Disconnected, Draining, Input
+from vivavoce.dialects.beta import BetaDialect
 from vivavoce.protocol.codec import encode_server_event
 from vivavoce.protocol.errors import ErrorDetail
-from vivavoce.protocol.response_events import ResponseDone, ResponseOutputAudioDelta, ResponseOutputItemDone
-from vivavoce.protocol.server_events import (
-    ConversationItemDeleted,
-    ConversationItemDone,
-    ConversationItemInputAudioTranscriptionCompleted,
-    ConversationItemInputAudioTranscriptionFailed,
-    ConversationItemTruncated,
-    ErrorEvent,
-    InputAudioBufferCommitted,
-    ServerEvent,
-)
+from vivavoce.protocol.server_events import ErrorEvent
 from vivavoce.runtime.outbox import Cancellable, Outbox, PersistenceGate, Timers
-from vivavoce.runtime.sink import LiveSession
+from vivavoce.runtime.sink import LiveSession, Sink
 from vivavoce.runtime.tasks import Tasks
 from vivavoce.transports.connection import (
     CLOSE_BAD_TEXT,
@@ -36,22 +27,9 @@ from vivavoce.transports.connection import (
 )
 from vivavoce.transports.endpoint import Endpoint
 from vivavoce.transports.parsing import INLINE_LIMIT_BYTES, BadText, MessageParser
+from vivavoce.transports.websocket_sinks import BetaSink, WebSocketSink
 
 _LOG: Final = logging.getLogger(__name__)
-
-# Events that tell the client that something is kept: they wait until it is durable.
-FINAL_EVENTS: Final = frozenset(
-    {
-        ConversationItemDeleted,
-        ConversationItemDone,
-        ConversationItemInputAudioTranscriptionCompleted,
-        ConversationItemInputAudioTranscriptionFailed,
-        ConversationItemTruncated,
-        InputAudioBufferCommitted,
-        ResponseDone,
-        ResponseOutputItemDone,
-    }
-)
 
 
 class Hold(enum.Enum):
@@ -67,45 +45,6 @@ def encode_error(detail: ErrorDetail) -> bytes:
     return encode_server_event(ErrorEvent(event_id=f"event_{secrets.token_hex(10)}", error=detail))
 
 
-class WebSocketSink:
-    """The `Sink` of a session on a WebSocket."""
-
-    def __init__(self, outbox: Outbox) -> None:
-        self._outbox = outbox
-
-    def send(self, sequence: int, event: ServerEvent) -> None:
-        self._outbox.put(sequence, encode_server_event(event), is_final=type(event) in FINAL_EVENTS)
-
-    def play(self, sequence: int, audio: PlayAudio) -> None:
-        self._outbox.put(sequence, encode_audio(audio))
-
-    def pass_on(self, sequence: int, message: bytes, *, is_final: bool = False) -> None:
-        self._outbox.put(sequence, message, is_final=is_final)
-
-    def clear_playout(self, response_id: str) -> None:
-        """Do nothing: on a WebSocket the client owns the playout."""
-
-    def close(self, code: int, reason: str) -> None:
-        self._outbox.end(code, reason)
-
-    async def writable(self) -> None:
-        await self._outbox.writable()
-
-
-def encode_audio(audio: PlayAudio) -> bytes:
-    """Return an encoded `response.output_audio.delta`."""
-    return encode_server_event(
-        ResponseOutputAudioDelta(
-            event_id=audio.event_id,
-            response_id=audio.response_id,
-            item_id=audio.item_id,
-            output_index=audio.output_index,
-            content_index=audio.content_index,
-            delta=audio.audio,
-        )
-    )
-
-
 class WebSocketSession:
     """One client on one WebSocket; the `ConnectionListener` of its endpoint.
 
@@ -119,15 +58,17 @@ class WebSocketSession:
         parser: MessageParser,
         *,
         gate: PersistenceGate | None = None,
+        dialect: BetaDialect | None = None,
         ended: Callable[[int], None] = lambda code: None,
     ) -> None:
         """Make the transport of a session.
 
         Args:
+            dialect: of a client of the beta; None: it speaks today's API.
             ended: called once, with the close code, when the connection is gone.
         """
         self._timers = timers
-        self._parser = parser
+        self._parser = parser if dialect is None else parser.in_dialect(dialect)
         self._ended = ended
         self._endpoint = Endpoint(link, self, timers)
         self._outbox = Outbox(
@@ -137,11 +78,13 @@ class WebSocketSession:
         self._holds: set[Hold] = set()
         self._tasks = Tasks()
         self._drain_limit: Cancellable | None = None
-        self.sink = WebSocketSink(self._outbox)
+        self.sink: Sink = WebSocketSink(self._outbox) if dialect is None else BetaSink(self._outbox, dialect)
 
     def start(self, session: LiveSession, transport: asyncio.Transport, handshake: Handshake) -> None:
         """Answer the upgrade; from then on `session` is served."""
         self._session = session
+        if session.takes_messages:
+            self._parser = self._parser.passing()
         self._endpoint.start(transport, handshake)
 
     def drain(self, grace_s: float) -> None:

@@ -1,11 +1,8 @@
 """Frames by the `websockets` library's parser: the fallback where picows cannot be used, on any event loop."""
 
 import asyncio
-import base64
-import hashlib
 import socket
 from collections.abc import Generator
-from typing import Final
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Frame
@@ -19,9 +16,8 @@ from vivavoce.transports.connection import (
     FrameReceiver,
     Handshake,
     Opcode,
+    accept_of,
 )
-
-_ACCEPT_SALT: Final = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"  # RFC 6455 section 1.3
 
 
 class WebsocketsLink(asyncio.Protocol):
@@ -135,12 +131,11 @@ class WebsocketsLink(asyncio.Protocol):
 
 def _answer_head(handshake: Handshake) -> bytes:
     """Return the 101 answer, RFC 6455 section 4.2.2."""
-    digest = hashlib.sha1((handshake.key + _ACCEPT_SALT).encode(), usedforsecurity=False).digest()
     lines = [
         "HTTP/1.1 101 Switching Protocols",
         "Connection: Upgrade",
         "Upgrade: websocket",
-        f"Sec-WebSocket-Accept: {base64.b64encode(digest).decode()}",
+        f"Sec-WebSocket-Accept: {accept_of(handshake.key)}",
         *(f"{name}: {value}" for name, value in handshake.headers),
         "\r\n",
     ]

@@ -15,7 +15,17 @@ from vivavoce.assets.errors import AssetError, AssetMissing
 from vivavoce.config.load import ConfigurationError
 from vivavoce.config.model import Configuration, EngineName
 from vivavoce.config.voices import load_voices
-from vivavoce.engines.base import Engine, EngineError, McpConnector, NoiseReducer, TurnScorer
+from vivavoce.engines.base import (
+    Detector,
+    Engine,
+    EngineError,
+    Generator,
+    McpConnector,
+    NoiseReducer,
+    Synthesizer,
+    Transcriber,
+    TurnScorer,
+)
 from vivavoce.runtime.performers import EngineSet
 
 DETECTOR_ASSET: Final = "silero-vad"
@@ -161,7 +171,9 @@ def narrow_to(configuration: Configuration, model: str | None) -> Configuration:
 
 def build_engines(name: EngineName, configuration: Configuration) -> EngineSet:
     """Return the engines of one pipeline, not started; raises as `build_pipelines`."""
-    return _scripted(configuration.scripted.script) if name == "scripted" else _embedded(configuration)
+    if name == "scripted":
+        return _scripted(configuration.scripted.script)
+    return _hybrid(configuration) if name == "hybrid" else _embedded(configuration)
 
 
 def build_shared(configuration: Configuration) -> SharedEngines:
@@ -209,20 +221,52 @@ def _mcp(configuration: Configuration) -> McpConnector | None:
 
 
 def _embedded(configuration: Configuration) -> EngineSet:
-    from vivavoce.engines.llm.embedded import EmbeddedResponder
-    from vivavoce.engines.stt.pocketsphinx import PocketsphinxTranscriber
-    from vivavoce.engines.tts.flite import FliteSynthesizer
-    from vivavoce.engines.vad.silero import SileroDetector
-
-    assets = asset_cache(configuration)
-    chosen = configuration.engines
     return EngineSet(
         name="embedded",
-        detector=SileroDetector(assets.path(DETECTOR_ASSET)),
-        transcriber=PocketsphinxTranscriber(chosen.transcriber_workers, chosen.transcriber_workers_max),
-        generator=EmbeddedResponder(local_time),
-        synthesizer=FliteSynthesizer(load_voices(), _path_if_installed(assets, SYNTHESIZER_ASSET)),
+        detector=_detector(configuration),
+        transcriber=_transcriber(configuration),
+        generator=_generator(),
+        synthesizer=_synthesizer(configuration),
     )
+
+
+def _hybrid(configuration: Configuration) -> EngineSet:
+    """Return the stages that are configured elsewhere, and those of the embedded pipeline for the others."""
+    from vivavoce.wiring import hybrid
+
+    hybrid.check(configuration)
+    return EngineSet(
+        name="hybrid",
+        detector=_detector(configuration),
+        transcriber=hybrid.transcriber(configuration) or _transcriber(configuration),
+        generator=hybrid.generator(configuration) or _generator(),
+        synthesizer=hybrid.synthesizer(configuration) or _synthesizer(configuration),
+    )
+
+
+def _detector(configuration: Configuration) -> Detector:
+    from vivavoce.engines.vad.silero import SileroDetector
+
+    return SileroDetector(asset_cache(configuration).path(DETECTOR_ASSET))
+
+
+def _transcriber(configuration: Configuration) -> Transcriber:
+    from vivavoce.engines.stt.pocketsphinx import PocketsphinxTranscriber
+
+    chosen = configuration.engines
+    return PocketsphinxTranscriber(chosen.transcriber_workers, chosen.transcriber_workers_max)
+
+
+def _generator() -> Generator:
+    from vivavoce.engines.llm.embedded import EmbeddedResponder
+
+    return EmbeddedResponder(local_time)
+
+
+def _synthesizer(configuration: Configuration) -> Synthesizer:
+    from vivavoce.engines.tts.flite import FliteSynthesizer
+
+    return FliteSynthesizer(load_voices(), _path_if_installed(asset_cache(configuration), SYNTHESIZER_ASSET))
 
 
 def local_time() -> datetime:

@@ -5,14 +5,20 @@ import { parseSettings, type Settings } from './settings';
 
 const SETTINGS_KEY = 'vivavoce.settings';
 const API_KEY = 'vivavoce.key';
+const VISITED_KEY = 'vivavoce.visited';
 
 /** Returns the address of the session socket: this server, and the model that the page's own address names. */
 export function socketUrl(page: Location): string {
   const url = new URL('/v1/realtime', page.href);
   url.protocol = page.protocol === 'https:' ? 'wss:' : 'ws:';
-  const model = new URLSearchParams(page.search).get('model');
+  const model = modelOf(page);
   if (model) url.searchParams.set('model', model);
   return url.href;
+}
+
+/** Returns the model that the page's own address names, or an empty text. */
+export function modelOf(page: Location): string {
+  return new URLSearchParams(page.search).get('model') ?? '';
 }
 
 /** Opens a socket; a browser can carry a key only as a subprotocol. */
@@ -35,6 +41,15 @@ export function readKey(): string {
 export function writeKey(key: string): void {
   if (key) sessionStorage.setItem(API_KEY, key);
   else sessionStorage.removeItem(API_KEY);
+}
+
+/** Tells whether this browser has seen the sheet of the first visit to its end. */
+export function wasHere(): boolean {
+  return localStorage.getItem(VISITED_KEY) !== null;
+}
+
+export function rememberVisit(): void {
+  localStorage.setItem(VISITED_KEY, '1');
 }
 
 export function readSettings(): Settings {

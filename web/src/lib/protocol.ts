@@ -225,6 +225,7 @@ export interface ExtensionPatch {
   readonly events?: readonly string[] | null;
   readonly locked?: readonly string[] | null;
   readonly pre_roll_ms?: number | null;
+  readonly cost?: boolean | null;
 }
 
 /** A function call by the assistant; `arguments` is JSON text exactly as generated, "" at first. */
@@ -913,6 +914,18 @@ export interface SessionAudio {
   readonly output: AudioOutput;
 }
 
+/** What a session has cost so far, in US dollars by the price list of `prices`. */
+export interface SessionCost {
+  readonly usd: number;
+  readonly usd_per_min: number;
+  readonly responses: number;
+  readonly cached_share: number;
+  readonly budget_usd: number | null;
+  readonly spent_usd: number | null;
+  readonly prices: string;
+  readonly unpriced: readonly string[];
+}
+
 /** The first event of a connection. */
 export interface SessionCreated {
   readonly type: 'session.created';
@@ -928,6 +941,7 @@ export interface SessionExtension {
   readonly events: readonly string[];
   readonly locked: readonly string[];
   readonly pre_roll_ms: number;
+  readonly cost?: SessionCost;
 }
 
 /** The session object of `session.update`: only what is present changes. */

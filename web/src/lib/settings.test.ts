@@ -28,6 +28,11 @@ describe('sessionOf', () => {
     });
   });
 
+  test('asks for the cost only where it is to be shown', () => {
+    expect(sessionOf(DEFAULT_SETTINGS)).not.toHaveProperty('vivavoce');
+    expect(sessionOf({ ...DEFAULT_SETTINGS, hasCost: true })).toMatchObject({ vivavoce: { cost: true } });
+  });
+
   test('push to talk switches detection off', () => {
     expect(sessionOf({ ...DEFAULT_SETTINGS, isPushToTalk: true })).toMatchObject({ audio: { input: { turn_detection: null } } });
   });

@@ -18,6 +18,7 @@ export interface Settings {
   readonly isPushToTalk: boolean;
   readonly hasCaptions: boolean;
   readonly hasShortcuts: boolean;
+  readonly hasCost: boolean; // show what the conversation costs
   readonly theme: (typeof THEMES)[number];
 }
 
@@ -31,6 +32,7 @@ export const DEFAULT_SETTINGS: Settings = {
   isPushToTalk: false,
   hasCaptions: true,
   hasShortcuts: true,
+  hasCost: false,
   theme: 'system',
 };
 
@@ -49,6 +51,7 @@ const CHECKS: Checks = {
   isPushToTalk: isBoolean,
   hasCaptions: isBoolean,
   hasShortcuts: isBoolean,
+  hasCost: isBoolean,
   theme: isOneOf(THEMES),
 };
 
@@ -87,5 +90,6 @@ export function sessionOf(settings: Settings, canPlay = true): SessionPatch {
       },
       output: { format: { type: 'audio/pcm', rate: 24_000 }, voice: settings.voice },
     },
+    ...(settings.hasCost ? { vivavoce: { cost: true } } : {}),
   };
 }

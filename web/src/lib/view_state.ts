@@ -32,6 +32,18 @@ export interface EngineView {
   readonly stages: readonly EngineStage[];
   readonly isAligned: boolean; // the text of a segment comes directly before its audio
   readonly isDemoGrade: boolean; // the embedded recogniser listens
+  readonly cost: CostView | null; // what the session has cost; null unless it was asked for
+}
+
+/** What a session has cost so far, in US dollars by the server's price list. */
+export interface CostView {
+  readonly usd: number;
+  readonly usdPerMin: number;
+  readonly cachedShare: number; // of the input tokens, in [0, 1]
+  readonly budgetUsd: number | null; // of the key
+  readonly spentUsd: number | null; // by all sessions of the key
+  readonly prices: string; // date of the price list
+  readonly unpriced: readonly string[]; // models that it does not have
 }
 
 export interface EngineStage {

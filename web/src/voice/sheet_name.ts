@@ -1,2 +1,2 @@
 /** The sheets that can lie over the page. */
-export type SheetName = 'settings' | 'voice' | 'shortcuts' | 'details';
+export type SheetName = 'settings' | 'voice' | 'shortcuts' | 'details' | 'engines';

@@ -11,6 +11,7 @@ export type Shortcut =
   | 'voice'
   | 'settings'
   | 'details'
+  | 'engines'
   | 'shortcuts'
   | 'hold';
 
@@ -21,6 +22,7 @@ const LETTERS: Readonly<Record<string, Shortcut>> = {
   v: 'voice',
   s: 'settings',
   l: 'details',
+  e: 'engines',
   '?': 'shortcuts',
 };
 

@@ -24,7 +24,7 @@ import { INITIAL_STATE, phaseOf, type Phase, type ViewState } from '../lib/view_
 import type { CapturedChunk, PlaybackReport } from '../worklets/messages';
 import type { Probe } from './probe';
 
-const LIVE_SETTINGS: readonly (keyof Settings)[] = ['silenceMs', 'isPushToTalk'];
+const LIVE_SETTINGS: readonly (keyof Settings)[] = ['silenceMs', 'isPushToTalk', 'hasCost'];
 const DEVICE_SETTINGS: readonly (keyof Settings)[] = [
   'microphoneId',
   'echoCancellation',

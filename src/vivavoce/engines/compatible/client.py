@@ -49,18 +49,27 @@ def json_body(fields: Mapping[str, Any]) -> bytes:  # JSON boundary: what the AP
 
 
 class Reply:
-    """An answer with a 2xx status."""
+    """An answer with a 2xx status.
 
-    def __init__(self, response: httpcore2.Response, failures: Failures, first_at: float, timeouts: Timeouts) -> None:
+    Only waiting counts against its deadlines: whoever reads it may take time between one part and the next.
+    """
+
+    def __init__(self, response: httpcore2.Response, failures: Failures, timeouts: Timeouts, since: float) -> None:
+        """Begin to read.
+
+        Args:
+            since: when the request was made, on the loop's clock.
+        """
         headers = _headers(response)
         self.content_type = headers.get("content-type", "").partition(";")[0].strip().lower()
         self.parameters = headers.get("content-type", "").partition(";")[2]
         self._response = response
         self._parts = response.aiter_stream()
         self._failures = failures
-        self._limit_s = timeouts.first_s
-        self._silence_s = timeouts.silence_s
-        self._until = first_at  # on the loop's clock: when the next event or audio is due
+        self._timeouts = timeouts
+        self._until: float | None = since + timeouts.first_s  # for the next event or audio; None: from the next wait on
+        self._left_s = timeouts.total_s - (asyncio.get_running_loop().time() - since)
+        self._has_begun = False
         self._sse = SseReader()
         self._is_over = False
 
@@ -73,20 +82,31 @@ class Reply:
 
     async def part(self) -> bytes:
         """Return the next bytes of the body; empty at its end. Raises EngineError."""
+        loop = asyncio.get_running_loop()
+        since = loop.time()
+        if self._until is None:
+            self._until = since + self._timeouts.silence_s
         try:
-            async with asyncio.timeout_at(self._until):
+            async with asyncio.timeout_at(min(self._until, since + self._left_s)):
                 part = await anext(self._parts, b"")
         except TimeoutError:
-            raise self._failures.late("more of the answer", self._limit_s) from None
+            raise self._late(since) from None
         except _LOST as error:
             raise self._failures.unreachable("the connection broke within the answer") from error
+        self._left_s -= loop.time() - since
         self._is_over = not part
         return part
 
     def progress(self) -> None:
         """Take note that something useful came: the wait for more begins anew."""
-        self._limit_s = self._silence_s
-        self._until = asyncio.get_running_loop().time() + self._limit_s
+        self._has_begun = True
+        self._until = None
+
+    def _late(self, since: float) -> EngineError:
+        timeouts = self._timeouts
+        if self._until is not None and since + self._left_s <= self._until:
+            return self._failures.late("end of the answer", timeouts.total_s)
+        return self._failures.late("more of the answer", timeouts.silence_s if self._has_begun else timeouts.first_s)
 
     async def body(self) -> bytes:
         """Return the whole body. Raises EngineError, also above `MAX_BODY_BYTES`."""
@@ -160,9 +180,9 @@ class CompatibleClient:
     async def ask(self, ask: Ask) -> AsyncIterator[Reply]:
         """Send a request and give its answer. Raises EngineError."""
         timeouts = self._server.timeouts
-        first_at = asyncio.get_running_loop().time() + timeouts.first_s
-        response = await self._send_twice_at_most(ask, first_at)
-        reply = Reply(response, self.failures, first_at, timeouts)
+        since = asyncio.get_running_loop().time()
+        response = await self._send_twice_at_most(ask, since + min(timeouts.first_s, timeouts.total_s))
+        reply = Reply(response, self.failures, timeouts, since)
         try:
             yield reply
         finally:
@@ -201,7 +221,7 @@ class CompatibleClient:
         timeouts = self._server.timeouts
         if isinstance(error, httpcore2.ConnectTimeout):
             return self.failures.late("connection", timeouts.connect_s)
-        return self.failures.late("answer", timeouts.first_s)
+        return self.failures.late("answer", min(timeouts.first_s, timeouts.total_s))
 
     def _lost(self, error: Exception) -> EngineError:
         if isinstance(error, httpcore2.ConnectError):
@@ -225,12 +245,10 @@ class CompatibleClient:
         if ask.body is not None:
             headers += [("Content-Type", ask.content_type), ("Content-Length", str(len(ask.body)))]
         endpoint = self._server.endpoint
-        path = "/" + self._server.base_url.split("://", 1)[1].partition("/")[2].strip("/")
+        target = self._server.target(ask.path)
         return httpcore2.Request(
             method="GET" if ask.body is None else "POST",
-            url=httpcore2.URL(
-                scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port, target=path.rstrip("/") + ask.path
-            ),
+            url=httpcore2.URL(scheme=endpoint.scheme, host=endpoint.host, port=endpoint.port, target=target),
             headers=[("Host", self._server.authority), *headers],
             content=ask.body,
             extensions={"timeout": {"connect": self._server.timeouts.connect_s}},

@@ -1,4 +1,5 @@
-"""The conversation as hosted chat models take it: every call directly followed by its output, nothing empty.
+"""The conversation as hosted chat models take it: every call directly followed by its output, nothing empty, no two
+messages of one role side by side.
 
 A call whose output came after somebody had spoken again stands where its output stands: an output apart from its call
 is refused by the APIs, and a conversation that ends in the assistant's words would be continued, not answered. A call
@@ -39,9 +40,29 @@ class Calls(msgspec.Struct, frozen=True):
     calls: tuple[AnsweredCall, ...]
 
 
-def arranged(items: Iterable[ContextItem], sees_images: bool) -> list[Spoken | Calls]:
-    """Return the conversation in the order described above; pictures become a note where they cannot be seen."""
-    items = tuple(items)
+def arranged(items: Iterable[ContextItem], sees_images: bool, instructions: str = "") -> list[Spoken | Calls]:
+    """Return the conversation in the order described above; pictures become a note where they cannot be seen.
+
+    Instructions come first, as a system message; empty: none.
+    """
+    first = [Spoken("system", instructions)] if instructions.strip() else []
+    return _joined([*first, *_ordered(tuple(items), sees_images)])
+
+
+def _joined(turns: Iterable[Spoken | Calls]) -> list[Spoken | Calls]:
+    """Make one message of neighbours with the same role: the templates of many models refuse them."""
+    joined: list[Spoken | Calls] = []
+    for turn in turns:
+        last = joined[-1] if joined else None
+        if isinstance(turn, Spoken) and isinstance(last, Spoken) and turn.role == last.role:
+            text = "\n".join(filter(None, (last.text, turn.text)))
+            joined[-1] = Spoken(turn.role, text, last.images + turn.images)
+        else:
+            joined.append(turn)
+    return joined
+
+
+def _ordered(items: tuple[ContextItem, ...], sees_images: bool) -> list[Spoken | Calls]:
     answers = _answers(items)
     late = _late(items)
     arranged: list[Spoken | Calls] = []

@@ -1,5 +1,6 @@
 """Where a compatible server is, with what key, and how long it may take. The key never shows in a representation."""
 
+import urllib.parse
 from typing import Final
 
 import msgspec
@@ -16,6 +17,7 @@ class Timeouts(msgspec.Struct, frozen=True):
     connect_s: float = 5.0
     first_s: float = 30.0  # from the request to the first event or audio, with connecting and one more try
     silence_s: float = 15.0  # between one event or piece of audio and the next; comments of a stream do not count
+    total_s: float = 300.0  # of waiting for one answer altogether; time in which nobody reads it does not count
 
 
 class CompatibleServer(msgspec.Struct, frozen=True):
@@ -30,6 +32,7 @@ class CompatibleServer(msgspec.Struct, frozen=True):
     timeouts: Timeouts = Timeouts()
     max_connections: int = 64
     checks_models: bool = False  # `start` asks for `/models`, and fails where that fails
+    query: tuple[tuple[str, str], ...] = ()  # parameters of every request, such as Azure's `api-version`
 
     def __post_init__(self) -> None:
         try:
@@ -38,7 +41,9 @@ class CompatibleServer(msgspec.Struct, frozen=True):
         except ClientError as error:
             raise ValueError(f"{error.detail.param}: {error}") from None
         if "?" in self.base_url:
-            raise ValueError("base_url: expected no query")
+            raise ValueError("base_url: expected no query; its parameters belong into 'query'")
+        if any(not name for name, _ in self.query):
+            raise ValueError("query: expected parameters with a name")
         if len(self.api_key) > MAX_KEY_LENGTH or any(not "!" <= character <= "~" for character in self.api_key):
             raise ValueError(f"api_key: expected at most {MAX_KEY_LENGTH} visible ASCII characters")
 
@@ -61,7 +66,13 @@ class CompatibleServer(msgspec.Struct, frozen=True):
     @property
     def secrets(self) -> tuple[str, ...]:
         """Return what must not be repeated."""
-        return tuple(secret for secret in (self.api_key, *(value for _, value in self.headers)) if secret)
+        return tuple(secret for secret in (self.api_key, *(value for _, value in self.headers + self.query)) if secret)
+
+    def target(self, path: str, *query: tuple[str, str]) -> str:
+        """Return what a request line asks for; `path` is below the base URL, `query` goes before the configured one."""
+        base = "/" + self.base_url.split("://", 1)[1].partition("/")[2].strip("/")
+        parameters = urllib.parse.urlencode((*query, *self.query))
+        return base.rstrip("/") + path + (f"?{parameters}" if parameters else "")
 
     def request_headers(self) -> list[tuple[str, str]]:
         """Return the headers that every request carries; nothing may be compressed, so nothing is unpacked here."""

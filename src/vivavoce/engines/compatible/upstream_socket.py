@@ -40,6 +40,7 @@ class UpstreamEvent(msgspec.Struct, frozen=True):
     type: str
     delta: str = ""
     transcript: str = ""
+    usage: Any = None  # JSON boundary: usage objects differ by server
     error: Any = None  # JSON boundary: error objects differ by server
 
 
@@ -115,8 +116,8 @@ async def open_socket(server: CompatibleServer, failures: Failures, tls: ssl.SSL
     then refuses them. The transcription intent takes no `model` in the address.
     """
     endpoint = server.endpoint
-    scheme, _, rest = server.base_url.partition("://")
-    uri = f"{'wss' if scheme.lower() == 'https' else 'ws'}://{rest.rstrip('/')}/realtime?intent=transcription"
+    scheme = "wss" if endpoint.scheme == "https" else "ws"
+    uri = f"{scheme}://{server.authority}{server.target('/realtime', ('intent', 'transcription'))}"
     limit_s = server.timeouts.connect_s
     options: dict[str, Any] = {"ssl": tls} if tls is not None and endpoint.scheme == "https" else {}  # asyncio's own
     try:

@@ -5,22 +5,26 @@ Follows the reference of that API (create a model response, streaming events). N
 """
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import Iterable
 from typing import Any, Final
 
 import msgspec
 
 from vivavoce.core.requests import FunctionSpec, GenerationEnd, GenerationRequest
-from vivavoce.engines.base import Capabilities, Finished, TextDelta, ToolCall
-from vivavoce.engines.compatible.client import DONE, Ask, CompatibleClient, json_body
+from vivavoce.engines.base import TextDelta, ToolCall
+from vivavoce.engines.compatible.client import DONE
 from vivavoce.engines.compatible.context import FUNCTION, Calls, Spoken, arranged
 from vivavoce.engines.compatible.failures import Failures
-from vivavoce.engines.compatible.settings import CompatibleServer
+from vivavoce.engines.compatible.sse import ServerSentEvent
 from vivavoce.engines.compatible.tool_calls import is_json
-from vivavoce.engines.llm.tokens import CHARS_PER_TOKEN, input_tokens
-
-Json = dict[str, Any]  # JSON boundary: parts of requests
-Made = list[TextDelta | ToolCall]
+from vivavoce.engines.llm.compatible_generator import (
+    AnswerApi,
+    CompatibleGenerator,
+    GeneratorSettings,
+    Json,
+    Made,
+    Usage,
+)
 
 _INCOMPLETE: Final[dict[str, GenerationEnd]] = {
     "max_output_tokens": "max_output_tokens",
@@ -28,55 +32,9 @@ _INCOMPLETE: Final[dict[str, GenerationEnd]] = {
 }
 
 
-class ResponsesSettings(msgspec.Struct, frozen=True):
-    """Which model answers. `extra` goes into every request as it is, for example `{"reasoning": {"effort": "low"}}`."""
-
-    server: CompatibleServer
-    model: str
-    name: str = "responses"
-    sees_images: bool = False
-    context_tokens: int | None = None
-    extra: Json = {}
-
-
-class ResponsesGenerator:
-    """Writes with a model behind `/responses`. Token counts are the server's, else those of `llm.tokens`."""
-
-    def __init__(self, settings: ResponsesSettings, tls: ssl.SSLContext | None = None) -> None:
-        self._settings = settings
-        self._client = CompatibleClient(settings.name, settings.server, tls)
-
-    @property
-    def capabilities(self) -> Capabilities:
-        settings = self._settings
-        return Capabilities(
-            name=settings.name,
-            is_streaming=True,
-            sees_images=settings.sees_images,
-            context_tokens=settings.context_tokens,
-            note=f"Answers are written by {settings.model} at {settings.server.place}.",
-        )
-
-    async def start(self) -> None:
-        """Prepare connections. Raises EngineError where `checks_models` is set and the server does not answer."""
-        await self._client.start()
-
-    async def close(self) -> None:
-        """Close all connections."""
-        await self._client.close()
-
-    async def generate(self, request: GenerationRequest) -> AsyncIterator[TextDelta | ToolCall | Finished]:
-        """Yield the text as it comes, each call when it is whole, then `Finished`. Raises EngineError."""
-        body = json_body(_request(request, self._settings))
-        answer = ResponseAnswer(self._client.failures)
-        async with self._client.ask(Ask("/responses", body)) as reply:
-            while not answer.is_over and (events := await reply.events()):
-                for event in events:
-                    for made in answer.take(event.data):
-                        yield made
-            await reply.rest()  # so that the connection is free for the next answer
-            answer.end()
-        yield answer.finished(request)
+def responses_generator(settings: GeneratorSettings, tls: ssl.SSLContext | None = None) -> CompatibleGenerator:
+    """Return a generator that writes with a model behind `/responses`, not started."""
+    return CompatibleGenerator(API, settings, tls)
 
 
 # The answer ---------------------------------------------------------------------------------------------------
@@ -152,7 +110,7 @@ class _Call:
 
 
 class ResponseAnswer:
-    """One answer, put together from events. Does no I/O."""
+    """One answer, put together from events; see `Answer`."""
 
     def __init__(self, failures: Failures) -> None:
         self.is_over = False
@@ -161,35 +119,34 @@ class ResponseAnswer:
         self._open: dict[int, _Call] = {}  # by output index; a few servers use an index again for the next call
         self._texts: set[tuple[int, int]] = set()  # the parts of which text has come, by item and content
         self._end: _Response | None = None
-        self._written_characters = 0
+
+    @property
+    def reason(self) -> GenerationEnd:
+        details = self._end.incomplete_details if self._end is not None else None
+        return _INCOMPLETE.get((details or _Incomplete()).reason or "", "stop")
+
+    @property
+    def usage(self) -> Usage | None:
+        told = self._end.usage if self._end is not None else None
+        if told is None:
+            return None
+        details = told.input_tokens_details or _Details()
+        return Usage(told.input_tokens, told.output_tokens, details.cached_tokens or 0)
 
     def take(self, data: bytes) -> Made:
-        """Return what an event, or a whole response, brings. Raises EngineError for a failure or what is no event."""
+        """See `Answer`."""
         if data == DONE:
             return []
         try:
             event = _decode_event(data)
         except (msgspec.DecodeError, UnicodeError, RecursionError) as error:
             raise self._failures.broken("the answer is not in the form of responses") from error
-        made = self._react(event)
-        for one in made:
-            self._written_characters += len(one.text if isinstance(one, TextDelta) else one.name + one.arguments)
-        return made
+        return self._react(event)
 
-    def end(self) -> None:
-        """Take the end of the stream. Raises EngineError if it came before that of the answer."""
+    def end(self, rest: Iterable[ServerSentEvent]) -> None:
+        """See `Answer`; nothing that follows the answer matters."""
         if not self.is_over:
             raise self._failures.unreachable("the answer ended in the middle")
-
-    def finished(self, request: GenerationRequest) -> Finished:
-        """Return how it ended and what it used; estimated where the server does not say."""
-        end = self._end or _Response()
-        details = end.incomplete_details or _Incomplete()
-        reason = _INCOMPLETE.get(details.reason or "", "stop")
-        if end.usage is None:
-            return Finished(input_tokens(request), -(-self._written_characters // CHARS_PER_TOKEN), reason)
-        cached = end.usage.input_tokens_details or _Details()
-        return Finished(end.usage.input_tokens, end.usage.output_tokens, reason, cached.cached_tokens or 0)
 
     def _react(self, event: _Event) -> Made:
         match event.type:
@@ -270,7 +227,7 @@ def _describe(call: _Call, item: _Item) -> None:
 # The request --------------------------------------------------------------------------------------------------
 
 
-def _request(request: GenerationRequest, settings: ResponsesSettings) -> Json:
+def _request(request: GenerationRequest, settings: GeneratorSettings) -> Json:
     turns = arranged(request.items, settings.sees_images)
     body: Json = {
         "model": settings.model,
@@ -283,7 +240,7 @@ def _request(request: GenerationRequest, settings: ResponsesSettings) -> Json:
     if request.tools:
         body["tools"] = [_tool(tool) for tool in request.tools]
         body["tool_choice"] = _tool_choice(request.tool_choice)
-    return body | settings.extra
+    return body
 
 
 def _items(turn: Spoken | Calls) -> list[Json]:
@@ -323,3 +280,6 @@ def _tool_choice(choice: str) -> str | Json:
     if not choice.startswith(FUNCTION):
         return choice
     return {"type": "function", "name": choice.removeprefix(FUNCTION)}
+
+
+API: Final = AnswerApi("responses", "/responses", _request, ResponseAnswer)

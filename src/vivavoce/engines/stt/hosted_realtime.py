@@ -6,7 +6,7 @@ any speaker, so that most begin without connecting. An utterance whose end bring
 
 import asyncio
 import ssl
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
@@ -19,9 +19,10 @@ from vivavoce.engines.compatible.failures import Failures
 from vivavoce.engines.compatible.settings import CompatibleServer
 from vivavoce.engines.compatible.upstream_socket import UPSTREAM_RATE_HZ, UpstreamSocket, open_socket
 from vivavoce.engines.compatible.work import Work
+from vivavoce.engines.stt.remote_models import Hint, RemoteModels
+from vivavoce.engines.stt.usage import usage_of
 from vivavoce.engines.stt.utterance import Deliver, Outcome
 
-Hint = Literal["keywords", "languages", "delay"]
 Json = dict[str, Any]  # JSON boundary: parts of events
 
 MIN_COMMIT_MS: Final = 100  # the hosted API rejects shorter commits
@@ -30,15 +31,21 @@ SESSION_LIFE_S: Final = 45 * 60.0  # the hosted API ends sessions after an hour;
 
 
 class HostedRealtimeSettings(msgspec.Struct, frozen=True):
-    """Which model hears, and how long a session waits for the next utterance; 0 closes it after each."""
+    """Which model hears; `models` as in `RemoteModels`. A session waits `keeps_s` for more speech; 0 closes it."""
 
     server: CompatibleServer
     model: str = "gpt-realtime-whisper"
     name: str = "hosted-realtime"
     final_s: float = 10.0  # from the end of the utterance to its transcript
     keeps_s: float = 60.0
-    takes_prompt: bool = False  # gpt-realtime-whisper takes none
-    hints: tuple[Hint, ...] = ("delay",)  # what the model takes besides the language
+    models: tuple[tuple[str, str], ...] = ()
+    takes_prompt: bool = True
+    hints: tuple[Hint, ...] = ()  # what the model takes besides language and prompt; known models have theirs
+
+    @property
+    def remote(self) -> RemoteModels:
+        """Return the models to choose from."""
+        return RemoteModels(self.model, self.models, self.takes_prompt, self.hints)
 
 
 class HostedRealtimeTranscriber:
@@ -53,7 +60,9 @@ class HostedRealtimeTranscriber:
         settings = self._settings
         return Capabilities(
             name=settings.name,
-            hints=settings.hints,
+            hints=settings.remote.common_hints,
+            models=settings.remote.names,
+            takes_prompt=settings.remote.all_take_prompts,
             is_streaming=True,
             note=f"Speech is transcribed by {settings.model} at {settings.server.place}.",
         )
@@ -261,7 +270,7 @@ class HostedRealtimeStream:
                 text += event.delta
                 self._outcome.revise(text)
             elif event.type == "conversation.item.input_audio_transcription.completed":
-                return base.Final(event.transcript.strip())
+                return base.Final(event.transcript.strip(), usage=usage_of(event.usage))
 
 
 def _first(group: BaseExceptionGroup[EngineError]) -> EngineError:
@@ -271,16 +280,19 @@ def _first(group: BaseExceptionGroup[EngineError]) -> EngineError:
 
 
 def _input(options: TranscriptOptions, settings: HostedRealtimeSettings) -> Json:
-    transcription: Json = {"model": settings.model}
+    remote = settings.remote
+    model = remote.chosen(options)
+    hints = remote.hints_of(model)
+    transcription: Json = {"model": model}
     if options.language:
         transcription["language"] = options.language
-    if options.prompt and settings.takes_prompt:
+    if options.prompt and remote.prompts(model):
         transcription["prompt"] = options.prompt
-    if options.languages and "languages" in settings.hints:
+    if options.languages and "languages" in hints:
         transcription["languages"] = list(options.languages)
-    if options.keywords and "keywords" in settings.hints:
+    if options.keywords and "keywords" in hints:
         transcription["keywords"] = list(options.keywords)
-    if options.delay and "delay" in settings.hints:
+    if options.delay and "delay" in hints:
         transcription["delay"] = options.delay
     return {
         "format": {"type": "audio/pcm", "rate": UPSTREAM_RATE_HZ},

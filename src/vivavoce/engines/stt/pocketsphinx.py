@@ -25,15 +25,18 @@ Deliver = Callable[[Partial | Final | EngineError], None]
 
 
 class PocketsphinxStream:
-    """One utterance; see TranscriberStream."""
+    """One utterance in the workers of an engine; see TranscriberStream."""
 
-    def __init__(self, pool: WorkerPool, utterance: int, deliver: Deliver, refusal: str | None = None) -> None:
+    def __init__(
+        self, pool: WorkerPool, utterance: int, deliver: Deliver, refusal: str | None = None, engine: str = NAME
+    ) -> None:
         self.utterance = utterance
         self.refusal = refusal  # why there will be no transcript
         self.is_finished = False
         self.audio = bytearray()  # all of it: decoding may have to begin again in another worker
         self.decoded_bytes = 0
         self.fed_at_s = 0.0  # on the loop's clock
+        self._engine = engine
         self._pool = pool
         self._deliver: Deliver | None = deliver
         self._stable = ""
@@ -93,7 +96,7 @@ class PocketsphinxStream:
 
     def fail(self, message: str, is_retryable: bool = False) -> None:
         """Deliver an error; the utterance is over."""
-        self._deliver_last(EngineError(NAME, message, is_retryable=is_retryable))
+        self._deliver_last(EngineError(self._engine, message, is_retryable=is_retryable))
 
     def _deliver_last(self, last: Final | EngineError) -> None:
         deliver, self._deliver = self._deliver, None

@@ -13,8 +13,8 @@ import re
 import signal
 import socket
 import struct
-from collections.abc import Iterator
-from typing import Any, Final, TypedDict
+from collections.abc import Callable, Iterator
+from typing import Any, Final, NotRequired, Protocol, TypedDict
 
 START: Final = 1  # to the worker: the utterance begins; payload empty
 AUDIO: Final = 2  # to the worker: pcm16le, mono, 16 kHz
@@ -48,6 +48,7 @@ class WordRow(TypedDict):
     text: str
     start_ms: int
     end_ms: int
+    confidence: NotRequired[float]
 
 
 class Progress(TypedDict):
@@ -63,6 +64,26 @@ class Result(TypedDict):
 
     text: str
     words: list[WordRow]
+
+
+class Decoding(Protocol):
+    """What a worker works with: it decodes one utterance after the other."""
+
+    def start(self) -> None:
+        """Begin an utterance; one that was open is dropped."""
+        ...
+
+    def drop(self) -> None:
+        """Forget the open utterance."""
+        ...
+
+    def decode(self, pcm: bytes) -> tuple[str, str]:
+        """Decode more audio; returns the stable prefix and the text so far."""
+        ...
+
+    def finish(self) -> Result:
+        """End the utterance; returns its transcript, which begins with the stable prefix."""
+        ...
 
 
 def pack(kind: int, utterance: int, payload: bytes = b"") -> bytes:
@@ -223,7 +244,7 @@ def keep_prefix(stable: list[WordRow], final: list[WordRow]) -> list[WordRow]:
 class Worker:
     """Reads frames, decodes, answers."""
 
-    def __init__(self, peer: socket.socket, recogniser: Recogniser) -> None:
+    def __init__(self, peer: socket.socket, recogniser: Decoding) -> None:
         self._peer = peer
         self._recogniser = recogniser
         self._received = bytearray()
@@ -283,18 +304,18 @@ class Worker:
         self._peer.sendall(pack(kind, self._utterance, json.dumps(body).encode()))
 
 
-def main() -> None:
-    """Load, warm up, say READY and serve the socket at fd 0."""
+def serve(load: Callable[[], Decoding]) -> None:
+    """Load, warm up, say READY and serve the socket at fd 0 until its other end closes."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides when to end
     with socket.socket(fileno=0) as peer:
         try:
-            recogniser = Recogniser()
+            recogniser = load()
+            recogniser.start()
+            recogniser.decode(bytes(STEP_BYTES * 3))
+            recogniser.finish()
         except Exception as error:  # whatever the library cannot do is told, then the process ends
             peer.sendall(pack(BROKEN, 0, f"{type(error).__name__}: {error}".encode()))
             return
-        recogniser.start()
-        recogniser.decode(bytes(STEP_BYTES * 3))
-        recogniser.finish()
         peer.sendall(pack(READY, 0))
         try:
             Worker(peer, recogniser).run()
@@ -303,4 +324,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    serve(Recogniser)

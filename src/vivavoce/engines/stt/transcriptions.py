@@ -9,7 +9,7 @@ import io
 import secrets
 import ssl
 from collections.abc import Iterable
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 import msgspec
 
@@ -22,9 +22,10 @@ from vivavoce.engines.compatible.client import DONE, JSON, Ask, CompatibleClient
 from vivavoce.engines.compatible.failures import Failures
 from vivavoce.engines.compatible.settings import CompatibleServer
 from vivavoce.engines.compatible.work import Work
+from vivavoce.engines.stt.remote_models import Hint, RemoteModels
+from vivavoce.engines.stt.usage import usage_of
 from vivavoce.engines.stt.utterance import Deliver, Outcome
-
-Hint = Literal["keywords", "languages"]
+from vivavoce.protocol.server_events import DurationUsage, TokensUsage
 
 MIN_UTTERANCE_MS: Final = 100  # the hosted API rejects shorter files
 _DELTA: Final = "transcript.text.delta"
@@ -32,17 +33,23 @@ _DONE_EVENT: Final = "transcript.text.done"
 
 
 class TranscriptionsSettings(msgspec.Struct, frozen=True):
-    """Which model hears. `extra` are further fields of the form."""
+    """Which model hears; `models` as in `RemoteModels`. `extra` are further fields of the form."""
 
     server: CompatibleServer
     model: str
     name: str = "transcriptions"
+    models: tuple[tuple[str, str], ...] = ()
     streams: bool = True  # ask for the transcript while it is being written
     has_word_times: bool = False  # ask for `verbose_json` with words; such an answer is not streamed
     takes_prompt: bool = True
     hints: tuple[Hint, ...] = ()  # what the model takes besides language and prompt
     max_utterance_s: float = 600.0  # 19 MB; the hosted API takes 25 MB
     extra: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def remote(self) -> RemoteModels:
+        """Return the models to choose from."""
+        return RemoteModels(self.model, self.models, self.takes_prompt, self.hints)
 
 
 class TranscriptionsTranscriber:
@@ -59,7 +66,9 @@ class TranscriptionsTranscriber:
         return Capabilities(
             name=settings.name,
             has_word_times=settings.has_word_times,
-            hints=settings.hints,
+            hints=settings.remote.common_hints,
+            models=settings.remote.names,
+            takes_prompt=settings.remote.all_take_prompts,
             note=f"Speech is transcribed by {settings.model} at {settings.server.place}, after it has ended.",
         )
 
@@ -157,6 +166,7 @@ class _Event(msgspec.Struct):
     delta: str = ""
     text: str | None = None
     words: list[_Word] | None = None
+    usage: Any = None  # JSON boundary: usage objects differ by server
     error: Any = None  # JSON boundary: error objects differ by server
 
 
@@ -170,6 +180,7 @@ class Transcript:
         self.is_over = False
         self.text = ""
         self._words: tuple[Word, ...] = ()
+        self._usage: TokensUsage | DurationUsage | None = None
         self._failures = failures
 
     def take(self, data: bytes, is_whole: bool) -> bool:
@@ -193,12 +204,13 @@ class Transcript:
         """Return the transcript. Raises EngineError if the answer ended before it."""
         if not self.is_over:
             raise self._failures.unreachable("the answer ended in the middle")
-        return base.Final(self.text.strip(), self._words)
+        return base.Final(self.text.strip(), self._words, usage=self._usage)
 
     def _end(self, event: _Event) -> None:
         if event.text is None:
             raise self._failures.broken("the answer has no text")
         self.is_over, self.text = True, event.text
+        self._usage = usage_of(event.usage)
         self._words = tuple(
             Word(word.word.strip(), round(word.start * 1000), round(word.end * 1000)) for word in event.words or ()
         )
@@ -208,7 +220,10 @@ class Transcript:
 
 
 def _fields(options: TranscriptOptions, settings: TranscriptionsSettings) -> list[tuple[str, str]]:
-    fields = [("model", settings.model)]
+    remote = settings.remote
+    model = remote.chosen(options)
+    hints = remote.hints_of(model)
+    fields = [("model", model)]
     if settings.has_word_times:
         fields += [("response_format", "verbose_json"), ("timestamp_granularities[]", "word")]
     else:
@@ -216,11 +231,11 @@ def _fields(options: TranscriptOptions, settings: TranscriptionsSettings) -> lis
         fields += [("stream", "true")] if settings.streams else []
     if options.language:
         fields.append(("language", options.language))
-    if options.prompt and settings.takes_prompt:
+    if options.prompt and remote.prompts(model):
         fields.append(("prompt", options.prompt))
-    if "languages" in settings.hints:
+    if "languages" in hints:
         fields += [("languages[]", language) for language in options.languages]
-    if "keywords" in settings.hints:
+    if "keywords" in hints:
         fields += [("keywords[]", keyword) for keyword in options.keywords]
     return [*fields, *settings.extra]
 

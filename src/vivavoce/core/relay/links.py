@@ -1,0 +1,138 @@
+"""Connections to upstreams: the one in use, and the one that is being made to take its place.
+
+    DIALING --UpstreamOpened--> GREETING --session.created--> SEEDING --all answered--> READY --> in use
+
+A loss is tried again at once, then after `BACKOFF_S`, until `retry_s` have passed since the loss; then the next target
+is tried, and when there is none the session ends.
+"""
+
+import enum
+from typing import Final
+
+import msgspec
+
+from vivavoce.core.relay.vocabulary import Body, UpstreamFault
+
+BACKOFF_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+ROLLOVER_RETRY_S: Final = 30.0  # after a replacement could not be made
+FATAL_CLOSE_CODES: Final = frozenset({1008, 3000, *range(4000, 5000)})
+CLOSE_MESSAGE: Final = "The connection to the upstream ended."
+
+
+class LinkPhase(enum.Enum):
+    """How far a link has come."""
+
+    DIALING = "dialing"
+    GREETING = "greeting"  # open; its `session.created` is to come
+    SEEDING = "seeding"  # it is told the session and the conversation
+    READY = "ready"  # it can be used
+    IN_USE = "in use"
+
+
+class Link(msgspec.Struct):
+    """One connection. `asked` holds our requests without an answer: event id -> what settles it."""
+
+    number: int
+    target: int
+    deadline: float  # when it must be ready
+    phase: LinkPhase = LinkPhase.DIALING
+    session: Body = {}  # as the upstream showed it last
+    asked: dict[str, str] = {}
+    seeded: dict[str, int] = {}  # version of each item that it was given
+    configuration_version: int = -1
+    origin_ms: float = 0.0  # where on the client's clock its first audio begins
+    is_doomed: bool = False  # it told that it will not serve us again
+    in_use_since: float = 0.0
+
+
+class Links:
+    """The links of a session, and when the next one is dialled."""
+
+    def __init__(self, targets: int, retry_s: float) -> None:
+        self._targets = targets
+        self._retry_s = retry_s
+        self._count = 0
+        self.live: Link | None = None
+        self.next: Link | None = None
+        self.target = 0
+        self.attempt = 0
+        self.dial_at: float | None = None
+        self.fault: UpstreamFault | None = None  # the last one
+        self._lost_at: float | None = None
+
+    def dial(self, now: float, connect_s: float) -> Link:
+        """Begin a link to the current target."""
+        self._count += 1
+        self.dial_at = None
+        self.next = Link(self._count, self.target, now + connect_s)
+        return self.next
+
+    def lose(self, now: float) -> None:
+        """The link in use is gone; try again at once."""
+        self.live = None
+        self.attempt = 0
+        self._lost_at = now
+        if self.next is None:
+            self.dial_at = now
+
+    def fail(self, fault: UpstreamFault, now: float) -> bool:
+        """The next link failed; return False when nothing is left to try."""
+        self.next = None
+        self.fault = fault
+        if self.live is not None:  # a roll-over: the old link goes on
+            self.dial_at = now + ROLLOVER_RETRY_S
+            return True
+        if self._lost_at is None:
+            self._lost_at = now
+        delay_s = BACKOFF_S[min(self.attempt, len(BACKOFF_S) - 1)]
+        if fault.retry_after_s is not None:
+            delay_s = max(delay_s, fault.retry_after_s)
+        if fault.is_retryable and now + delay_s <= self._lost_at + self._retry_s:
+            self.attempt += 1
+            self.dial_at = now + delay_s
+            return True
+        return self._fail_over(now)
+
+    def _fail_over(self, now: float) -> bool:
+        if self.target + 1 >= self._targets:
+            return False
+        self.target += 1
+        self.attempt = 0
+        self._lost_at = now
+        self.dial_at = now
+        return True
+
+    def use(self, link: Link, now: float) -> None:
+        """A link is used from now on."""
+        link.phase = LinkPhase.IN_USE
+        link.in_use_since = now
+        self.live = link
+        if self.next is link:
+            self.next = None
+        self.attempt = 0
+        self.dial_at = None
+        self._lost_at = None
+        self.fault = None
+
+    def get(self, number: int) -> Link | None:
+        """Return a link that is wanted, by its number."""
+        for link in (self.live, self.next):
+            if link is not None and link.number == number:
+                return link
+        return None
+
+
+def closed(code: int) -> UpstreamFault:
+    """Return what the end of a connection means."""
+    if code in FATAL_CLOSE_CODES:
+        return UpstreamFault("unauthorized", f"The upstream ended the session (close code {code}).")
+    return UpstreamFault("closed", CLOSE_MESSAGE)
+
+
+def settle_asked(link: Link, answer: str) -> bool:
+    """An event came that may answer a request of ours; return whether it did."""
+    for event_id, wanted in link.asked.items():
+        if wanted == answer:
+            del link.asked[event_id]
+            return True
+    return False

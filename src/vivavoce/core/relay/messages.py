@@ -1,0 +1,148 @@
+"""Messages of a relayed session: read as JSON where they must be, and where audio stands in those that need not be.
+
+Most messages are audio. Their heads are compared and the rest is searched for one quotation mark; nothing is decoded.
+"""
+
+import json
+import re
+from typing import Final, NamedTuple
+
+import msgspec
+
+from vivavoce.core.relay.vocabulary import Body, Json
+from vivavoce.protocol.client_events import MAX_EVENT_ID_LENGTH
+from vivavoce.protocol.errors import ClientError, invalid_type, missing_parameter, unreadable
+from vivavoce.protocol.rejections import type_name
+
+_APPEND_HEADS: Final = (
+    b'{"type":"input_audio_buffer.append","audio":"',
+    b'{"type": "input_audio_buffer.append", "audio": "',
+)
+_EVENT_ID: Final = rb'"event_id"\s*:\s*"[^"\\]{0,512}"\s*,\s*'
+_APPEND_HEAD: Final = re.compile(
+    rb'\s*\{\s*(?:%b)?"type"\s*:\s*"input_audio_buffer\.append"\s*,\s*(?:%b)?"audio"\s*:\s*"' % (_EVENT_ID, _EVENT_ID)
+)
+_DELTA_HEADS: Final = (b'{"type":"response.output_audio.delta",', b'{"type": "response.output_audio.delta",')
+_DELTA_HEAD_BYTES: Final = 512  # ids and indices stand before the audio
+_ITEM_ID: Final = re.compile(rb'"item_id"\s*:\s*"([^"\\]+)"')
+_AUDIO_DELTA: Final = re.compile(rb'"delta"\s*:\s*"')
+
+_DECODER: Final = msgspec.json.Decoder()
+_ENCODER: Final = msgspec.json.Encoder()
+
+
+class AudioDelta(NamedTuple):
+    """Assistant audio in a message: whose it is, and how many bytes it has decoded."""
+
+    item_id: str
+    size_bytes: int
+
+
+def appended_bytes(message: bytes) -> int | None:
+    """Return how many bytes of audio an `input_audio_buffer.append` holds; None for any other message.
+
+    None as well where the message has anything besides its type, id and audio, or an escape: then it must be read.
+    """
+    start = _append_start(message)
+    end = len(message) - 2
+    if start == 0 or message.find(b'"', start) != end or message[end:] != b'"}':
+        return None
+    return _decoded_size(message, start, end)
+
+
+def _append_start(message: bytes) -> int:
+    if message.startswith(_APPEND_HEADS[0]):
+        return 45
+    if message.startswith(_APPEND_HEADS[1]):
+        return 48
+    match = _APPEND_HEAD.match(message, 0, 2048)
+    return 0 if match is None else match.end()
+
+
+def audio_delta(message: bytes) -> AudioDelta | None:
+    """Return the audio of a `response.output_audio.delta`, None for any other message."""
+    if not message.startswith(_DELTA_HEADS):
+        return None
+    item_id = _ITEM_ID.search(message, 0, _DELTA_HEAD_BYTES)
+    delta = _AUDIO_DELTA.search(message, 0, _DELTA_HEAD_BYTES)
+    if item_id is None or delta is None:
+        return None
+    end = message.find(b'"', delta.end())
+    return None if end < 0 else AudioDelta(item_id[1].decode(), _decoded_size(message, delta.end(), end))
+
+
+def _decoded_size(message: bytes, start: int, end: int) -> int:
+    size = (end - start) * 3 // 4
+    if message[end - 1] == 0x3D:  # '='
+        size -= 2 if message[end - 2] == 0x3D else 1
+    return max(0, size)
+
+
+def encode(body: Body) -> bytes:
+    """Return the message that holds an event."""
+    return _ENCODER.encode(body)
+
+
+def read_upstream(message: bytes) -> Body | None:
+    """Return an upstream's event, None if the message holds none."""
+    try:
+        body = _DECODER.decode(message)
+    except (msgspec.DecodeError, UnicodeError, RecursionError):
+        return None
+    return body if isinstance(body, dict) and isinstance(body.get("type"), str) else None
+
+
+def read_client(message: bytes) -> Body:
+    """Return a client's event.
+
+    An object with the same key twice is refused: what we check must be what the upstream reads.
+
+    Raises:
+        ClientError: it is no JSON object with a type, with the client's `event_id` if it could be read.
+    """
+    try:
+        body: Json = json.loads(message, object_pairs_hook=_unique, parse_constant=_no_number)
+    except ClientError:
+        raise
+    except RecursionError as error:
+        raise unreadable("it is nested too deeply") from error
+    except UnicodeDecodeError as error:
+        raise unreadable("it is not valid UTF-8") from error
+    except ValueError as error:
+        raise unreadable(f"it could not be parsed as JSON: {error}") from error
+    if not isinstance(body, dict):
+        raise unreadable(f"expected a JSON object, but got {type_name(body)} instead")
+    check_head(body)
+    return body
+
+
+def check_head(body: Body) -> None:
+    """Check the type of a client's event; its other fields are the upstream's to check.
+
+    Raises:
+        ClientError: there is none, or it is no string.
+    """
+    event_id = event_id_of(body)
+    if body.get("type") is None:
+        raise missing_parameter("type").with_event_id(event_id)
+    if not isinstance(body["type"], str):
+        raise invalid_type("type", "a string", type_name(body["type"])).with_event_id(event_id)
+
+
+def event_id_of(body: Body) -> str | None:
+    """Return the client's id of its event, None if there is none that an error may repeat."""
+    value = body.get("event_id")
+    return value if isinstance(value, str) and len(value) <= MAX_EVENT_ID_LENGTH else None
+
+
+def _unique(pairs: list[tuple[str, Json]]) -> Body:
+    body = dict(pairs)
+    if len(body) != len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise unreadable(f"the key '{twice[:100]}' stands twice in one object")
+    return body
+
+
+def _no_number(text: str) -> Json:
+    raise unreadable(f"{text} is no JSON number")

@@ -1,0 +1,37 @@
+"""The session as the client sees it: the upstream's, with our id, our end, our extension, and without our functions."""
+
+from typing import Any
+
+import msgspec
+
+from vivavoce.core.relay.links import Link
+from vivavoce.core.relay.state import RelayState
+from vivavoce.core.relay.vocabulary import Body
+from vivavoce.protocol.extensions import SessionExtension
+
+
+def shown_session(state: RelayState, link: Link, now: float | None = None) -> Body:
+    """Return the session object for the client; `now` is known where cost is to be shown."""
+    session: Body = {**link.session, "id": state.setting.session_id, "expires_at": state.span.expires_at}
+    tools = session.get("tools")
+    if isinstance(tools, list) and state.calls.names:
+        session["tools"] = [tool for tool in tools if not _is_function_of(tool, state.calls.names)]
+    extension = SessionExtension(engine=state.setting.targets[link.target], locked=state.setting.locked)
+    if state.client.shows_cost and now is not None:
+        extension = msgspec.structs.replace(extension, cost=state.spending.report(now))
+    session["vivavoce"] = msgspec.to_builtins(extension)
+    return session
+
+
+def with_functions(state: RelayState, session: Body, *, is_whole: bool) -> Body:
+    """Return a session object for the upstream: where it has tools, or is a whole one, with the server's functions."""
+    functions = state.calls.shown
+    if not functions or not (is_whole or "tools" in session):
+        return session
+    tools = session.get("tools")
+    given: list[Any] = tools if isinstance(tools, list) else []  # JSON boundary
+    return {**session, "tools": [*given, *functions]}
+
+
+def _is_function_of(tool: Any, names: frozenset[str]) -> bool:  # JSON boundary
+    return isinstance(tool, dict) and tool.get("name") in names

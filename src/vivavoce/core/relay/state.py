@@ -1,0 +1,111 @@
+"""All that a relayed session knows, and how it speaks."""
+
+from collections import deque
+from typing import Final
+
+import msgspec
+
+from vivavoce.core.lifecycle import Lifecycle
+from vivavoce.core.relay.journal import Journal
+from vivavoce.core.relay.links import Link, Links
+from vivavoce.core.relay.messages import encode
+from vivavoce.core.relay.mirror import Mirror
+from vivavoce.core.relay.responses import Responses
+from vivavoce.core.relay.setting import RelaySetting
+from vivavoce.core.relay.tools import ServerCalls
+from vivavoce.core.relay.vocabulary import Body, ClientMessage, Json, PassOn, RelayOutput, SendUpstream
+from vivavoce.core.spending import Spending
+from vivavoce.protocol.errors import ErrorDetail
+from vivavoce.protocol.ids import IdSource
+
+# Events that tell the client that something is kept.
+FINAL_EVENTS: Final = frozenset(
+    {
+        "conversation.item.deleted",
+        "conversation.item.done",
+        "conversation.item.input_audio_transcription.completed",
+        "conversation.item.input_audio_transcription.failed",
+        "conversation.item.truncated",
+        "input_audio_buffer.committed",
+        "response.done",
+        "response.output_item.done",
+    }
+)
+
+
+class RelaySpan(msgspec.Struct):
+    """Where the session is in its life: monotonic seconds, and unix seconds for the client."""
+
+    lifecycle: Lifecycle = Lifecycle.CREATED
+    ends_at: float | None = None
+    expires_at: int = 0
+
+
+class Utterance(msgspec.Struct):
+    """What the user is saying. Times are on the client's clock."""
+
+    item_id: str | None = None  # as the client knows it
+    start_ms: float = 0.0
+    end_ms: float | None = None  # the detector has heard the end
+    is_again: bool = False  # its audio goes over a fresh link, whose detector has not heard it yet
+    owes_answer: bool = False  # the last one was committed, and its automatic response has not begun
+
+
+class ClientView(msgspec.Struct):
+    """What the client was told, what it asked for, and what it must not see."""
+
+    configuration: Body  # all its updates in one, as a fresh upstream is given it
+    is_greeted: bool = False
+    configuration_version: int = 0
+    updates: deque[Body] = deque()  # without an answer yet
+    shows_cost: bool = False
+    held: deque[ClientMessage] = deque()  # until there is a link
+    aliases: dict[str, str] = {}  # an upstream's id of an item -> the one that the client knows
+    real_ids: dict[str, str] = {}  # the other way round
+    hidden: set[str] = set()  # items of which it knows nothing, and requests of ours
+    spoken: dict[str, list[bytes]] = {}  # audio of items that were committed and not added yet
+    untranscribed: set[str] = set()  # items whose words are to come
+
+
+class RelayState:
+    """The state of one relayed session."""
+
+    def __init__(self, setting: RelaySetting, ids: IdSource, spending: Spending) -> None:
+        self.setting = setting
+        self.ids = ids
+        self.spending = spending
+        self.span = RelaySpan()
+        self.links = Links(len(setting.targets), setting.retry_s)
+        self.mirror = Mirror()
+        self.journal = Journal()
+        self.responses = Responses()
+        self.calls = ServerCalls(setting.functions)
+        self.utterance = Utterance()
+        self.client = ClientView(configuration=dict(setting.configuration))
+        self.out: list[RelayOutput] = []
+
+    def tell(self, body: Body) -> None:
+        """Send the client an event of ours; it gets an event id."""
+        event = {"type": body["type"], "event_id": self.ids.make("event"), **body}
+        self.out.append(PassOn(encode(event), event["type"] in FINAL_EVENTS))
+
+    def report(self, detail: ErrorDetail) -> None:
+        """Send the client an `error` event."""
+        self.tell({"type": "error", "error": msgspec.to_builtins(detail)})
+
+    def fault(self, code: str, message: str) -> None:
+        """Tell the client of a fault that is not its own."""
+        self.report(ErrorDetail(type="server_error", code=code, message=message))
+
+    def ask(self, link: Link, body: Body, answer: str) -> None:
+        """Send an upstream an event of ours; `answer` names what settles it: an item's id, or the event's type.
+
+        The client sees neither the answer nor an error.
+        """
+        event_id = self.ids.make("event")
+        link.asked[event_id] = answer
+        self.out.append(SendUpstream(link.number, encode({**body, "event_id": event_id})))
+
+    def is_hidden(self, item_id: Json) -> bool:
+        """Tell whether the client knows nothing of an item."""
+        return isinstance(item_id, str) and item_id in self.client.hidden

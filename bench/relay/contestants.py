@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import secrets
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
@@ -16,7 +17,7 @@ from bench.relay.peers import INSTALL, python_of
 from bench.relay.processes import HOST, accepts, await_until, first_line, free_port, listening_socket, started
 from bench.server import READY
 
-KEY: Final = "sk-bench-0123456789"  # what the clients of the load present
+KEY: Final = f"sk-{secrets.token_hex(32)}"  # what clients present; LiteLLM takes none that could be guessed
 CAPACITY: Final = 5000
 READY_S: Final = 90.0
 
@@ -88,11 +89,13 @@ def litellm(upstream: Upstream, folder: Path) -> Iterator[Relay]:
     behind = {"model": "openai/gpt-realtime", "api_base": upstream.url("http"), "api_key": "sk-upstream"}
     model = {"model_name": "bench", "litellm_params": behind, "model_info": {"mode": "realtime"}}
     configuration.write_bytes(msgspec.json.encode({"model_list": [model]}))
-    environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_LOG": "ERROR", **upstream.trust()}
+    environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": KEY, **upstream.trust()}
     program = python_of("litellm").with_name("litellm")
     options = ["--config", configuration, "--host", HOST, "--port", str(port), "--num_workers", "1"]
     with started([program, *options], folder / "litellm.log", environment=environment, folder=folder) as process:
         await_until(lambda: accepts(port) or process.poll() is not None, "litellm", READY_S)
+        if process.poll() is not None:
+            raise RuntimeError("LiteLLM did not start; see litellm.log")
         yield Relay(process.pid, port, "/v1/realtime?model=bench")
 
 

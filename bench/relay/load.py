@@ -14,19 +14,24 @@ from bench.relay.processes import await_until, first_line, started
 
 GAP_US: Final = 8000  # between connects: the slowest peer takes 6 to 8 ms of CPU for one
 OPEN_LIMIT_S: Final = 60.0
-COUNTERS: Final = struct.Struct("=5Q")
+COUNTERS: Final = struct.Struct("=7Q")
 
 Mode = Literal["idle", "talk"]
 
 
 class Counters(msgspec.Struct, frozen=True):
-    """Messages relayed since the load began, sessions open, and of the last `open`: sessions lost, messages late."""
+    """Messages relayed since the load began, sessions open, and of the last `open`: sessions lost, messages late.
+
+    Of the last flood: bytes that the network took, and the port of the relay's connection that they went to.
+    """
 
     up: int
     down: int
     sessions: int
     lost: int
     late: int
+    flooded_bytes: int
+    flooded_port: int
 
     @property
     def messages(self) -> int:
@@ -94,10 +99,10 @@ class Load:
 
 
 @contextlib.contextmanager
-def running_load(program: Path, folder: Path) -> Iterator[Load]:
-    """Start the load program; its counters live in a file of `folder`."""
+def running_load(program: Path, folder: Path, key: str) -> Iterator[Load]:
+    """Start the load program, whose clients present `key`; its counters live in a file of `folder`."""
     path = folder / "counters"
-    with started([program, path], folder / "load.log") as process:
+    with started([program, path, key], folder / "load.log") as process:
         port = int(first_line(process))
         with path.open("r+b") as file, mmap.mmap(file.fileno(), COUNTERS.size, access=mmap.ACCESS_READ) as counters:
             yield Load(process, port, counters)

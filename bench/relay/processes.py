@@ -138,5 +138,8 @@ def _pids(pid: int) -> list[int]:
 
 
 def _family(pid: int) -> list[psutil.Process]:
-    root = psutil.Process(pid)
-    return [root, *root.children(recursive=True)]
+    try:
+        root = psutil.Process(pid)
+        return [root, *root.children(recursive=True)]
+    except psutil.NoSuchProcess:  # it has ended by itself
+        return []

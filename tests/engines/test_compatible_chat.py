@@ -1,6 +1,7 @@
 """The generator over `/chat/completions` against servers that behave, and that do not."""
 
 import asyncio
+import contextlib
 import logging
 from typing import Any
 
@@ -607,6 +608,90 @@ def test_text_is_passed_on_before_the_server_writes_more() -> None:
                 assert texts[:2] == [TextDelta("Once "), TextDelta("more.")]
 
     asyncio.run(run())
+
+
+def test_thoughts_in_the_answer_are_left_out_and_count_as_written() -> None:
+    thinking = sse(
+        delta(role="assistant", content="<thi"), delta(content="nk>Hm.</th"), delta(content="ink>\n\nHello."), "[DONE]"
+    )
+
+    made = answers(streams(thinking))
+
+    assert made[:-1] == [TextDelta("Hello.")]
+    assert isinstance(made[-1], Finished)
+    assert made[-1].output_tokens == 7
+
+
+def test_text_that_looked_like_a_tag_goes_before_a_call_and_before_the_end() -> None:
+    call = sse(delta(content="a <"), piece(0, "get_weather", "{}", "c"), delta("tool_calls"), "[DONE]")
+    text = sse(delta(content="a <"), delta("stop"), "[DONE]")
+
+    assert answers(streams(call))[:-1] == [TextDelta("a "), TextDelta("<"), ToolCall("get_weather", "{}")]
+    assert answers(streams(text))[:-1] == [TextDelta("a "), TextDelta("<")]
+
+
+def test_neighbours_of_one_role_are_one_message() -> None:
+    picture = ContextImage("data:image/png;base64,AA==")
+    items = (
+        ContextMessage("system", "Speak German."),
+        ContextMessage("user", "One."),
+        ContextMessage("user", "Two.", images=(picture,)),
+        ContextMessage("assistant", "Well", is_cut=True),
+        ContextMessage("assistant", "Yes."),
+        ContextToolCall("c", "get_weather", "{}"),
+        ContextToolOutput("c", "rain"),
+        ContextMessage("user", "Three."),
+    )
+
+    _, server = exchange(streams(SPOKEN), GenerationRequest("Be brief.", items), sees_images=True)
+
+    messages = server.requests[0].json["messages"]
+    assert [message["role"] for message in messages] == ["system", "user", "assistant", "tool", "user"]
+    assert messages[0]["content"] == "Be brief.\nSpeak German."
+    assert [part["type"] for part in messages[1]["content"]] == ["text", "image_url"]
+    assert messages[1]["content"][0]["text"] == "One.\nTwo."
+    assert messages[2]["content"] == "Well … [interrupted by the user]\nYes."
+    assert messages[2]["tool_calls"][0]["id"] == "c"
+
+
+def test_query_parameters_go_with_every_request() -> None:
+    async def run() -> list[str]:
+        async with asyncio.timeout(DEADLINE_S), Server(gives({"data": []}), streams(SPOKEN)).listening() as server:
+            azure = server.settings(query=(("api-version", "2024-10-21"), ("a b", "c&d")), checks_models=True)
+            async with started(chat_completions_generator(GeneratorSettings(azure, "m"))) as generator:
+                assert [made async for made in generator.generate(HELLO)]
+            return [request.path for request in server.requests]
+
+    query = "?api-version=2024-10-21&a+b=c%26d"
+    assert asyncio.run(run()) == [f"/v1/models{query}", f"/v1/chat/completions{query}"]
+
+
+def test_an_answer_that_does_not_end_is_given_up() -> None:
+    words = [sse(delta(content=f"{number} ")) for number in range(1000)]
+    error = failure(pauses(*words, pause_s=0.05), timeouts=Timeouts(total_s=0.3))
+
+    assert error.code == "engine_timeout"
+    assert "no end of the answer within 0.3 s" in str(error)
+
+
+def test_whoever_reads_slowly_is_not_taken_for_a_silent_server() -> None:
+    async def run() -> list[Made]:
+        timeouts = Timeouts(first_s=5.0, silence_s=0.01, total_s=0.5)
+        async with asyncio.timeout(DEADLINE_S), Server(streams(SPOKEN, piece_bytes=60)).listening() as server:
+            async with started(chat_completions_generator(GeneratorSettings(server.settings(timeouts), "m"))) as engine:
+                made = []
+                async for one in engine.generate(HELLO):
+                    made.append(one)
+                    await _pass(0.05)
+                return made
+
+    assert asyncio.run(run())[-1] == Finished(20, 5, "stop", 16)
+
+
+async def _pass(seconds: float) -> None:
+    """Let time pass: this is what the deadlines are about."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(asyncio.Event().wait(), seconds)
 
 
 # Settings -----------------------------------------------------------------------------------------------------

@@ -1,19 +1,16 @@
 """The transcriber over Realtime transcription sessions: against our own server, and against servers that misbehave."""
 
 import asyncio
-import base64
-import contextlib
 import logging
 import sys
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 import msgspec
 import pytest
-from websockets.asyncio.server import ServerConnection, serve
-from websockets.exceptions import ConnectionClosed
 
 from tests.engines.compatible_servers import DEADLINE_S, KEY, Json, Server, gives, started
+from tests.engines.realtime_upstream import Peer, Play, Upstream
 from tests.repository.serving import served
 from vivavoce.core.requests import TranscriptOptions
 from vivavoce.engines.base import EngineError, Final, Partial
@@ -23,6 +20,7 @@ from vivavoce.engines.stt.hosted_realtime import (
     HostedRealtimeStream,
     HostedRealtimeTranscriber,
 )
+from vivavoce.protocol.server_events import DurationUsage, TokensUsage, TranscriptTokenDetails
 
 SECOND = bytes(range(256)) * 125  # pcm16le, mono, 16 kHz
 CHUNK_BYTES = 640  # 20 ms
@@ -179,82 +177,6 @@ def test_a_wrong_key_is_told_and_not_shown(own_server: str) -> None:
 
 # Servers that follow a script ---------------------------------------------------------------------------------
 
-Play = Callable[["Peer"], Awaitable[None]]
-
-
-class Peer:
-    """One connection, seen from the server."""
-
-    def __init__(self, connection: ServerConnection) -> None:
-        self._connection = connection
-
-    async def receive(self) -> Json:
-        return msgspec.json.decode(await self._connection.recv(), type=Json)
-
-    async def send(self, type: str, **fields: Any) -> None:
-        await self._connection.send(msgspec.json.encode({"type": type, **fields}).decode())
-
-    async def send_raw(self, message: str | bytes) -> None:
-        await self._connection.send(message)
-
-    async def greet(self) -> Json:
-        """Return the session that the client asks for."""
-        await self.send("session.created", session={"type": "transcription"})
-        update = await self.receive()
-        assert update["type"] == "session.update", update
-        await self.send("session.updated", session=update["session"])
-        session: Json = update["session"]
-        return session
-
-    async def utterance(self) -> bytes:
-        """Return the audio up to the commit."""
-        audio = b""
-        while (event := await self.receive())["type"] == "input_audio_buffer.append":
-            audio += base64.b64decode(event["audio"])
-        assert event["type"] == "input_audio_buffer.commit", event
-        return audio
-
-    async def complete(self, transcript: str) -> None:
-        await self.send("conversation.item.input_audio_transcription.completed", item_id="i", transcript=transcript)
-
-    async def close(self, code: int) -> None:
-        await self._connection.close(code)
-
-    def abort(self) -> None:
-        self._connection.transport.abort()
-
-
-class Upstream:
-    """A Realtime server whose connections follow `play`. `hung_up` is set when a client has gone."""
-
-    def __init__(self, play: Play) -> None:
-        self.connections = 0
-        self.paths: list[str] = []
-        self.keys: list[str] = []
-        self.hung_up = asyncio.Event()
-        self.port = 0
-        self._play = play
-
-    @contextlib.asynccontextmanager
-    async def listening(self) -> AsyncGenerator["Upstream"]:
-        async with serve(self._serve, "127.0.0.1", 0, close_timeout=1) as server:
-            self.port = next(iter(server.sockets)).getsockname()[1]
-            yield self
-
-    def engine(self, timeouts: Timeouts | None = None, **options: Any) -> HostedRealtimeTranscriber:
-        server = CompatibleServer(f"http://127.0.0.1:{self.port}/v1", KEY, timeouts=timeouts or Timeouts())
-        return HostedRealtimeTranscriber(HostedRealtimeSettings(server, **options))
-
-    async def _serve(self, connection: ServerConnection) -> None:
-        self.connections += 1
-        assert connection.request is not None, "the handshake is over"
-        self.paths.append(connection.request.path)
-        self.keys.append(connection.request.headers["Authorization"])
-        with contextlib.suppress(ConnectionClosed):
-            await self._play(Peer(connection))
-            await connection.wait_closed()
-        self.hung_up.set()
-
 
 def with_upstream(
     play: Play, work: Callable[[Upstream, HostedRealtimeTranscriber], Awaitable[None]], **options: Any
@@ -312,6 +234,85 @@ def test_the_session_is_set_up_as_the_hosted_api_wants_it() -> None:
     }
     assert sessions == [{"type": "transcription", "audio": audio}]
     assert len(utterances[0]) == len(SECOND) * 3 // 2
+
+
+def test_a_session_may_choose_among_the_models_and_each_gets_what_it_takes() -> None:
+    asked: list[Json] = []
+
+    async def play(peer: Peer) -> None:
+        while True:
+            update = await peer.receive() if asked else {"session": await peer.greet()}
+            asked.append(update["session"]["audio"]["input"]["transcription"])
+            if len(asked) > 1:
+                await peer.send("session.updated", session=update["session"])
+            await peer.utterance()
+            await peer.complete("Hello.")
+
+    async def work(upstream: Upstream, engine: HostedRealtimeTranscriber) -> None:
+        for model in ("quick", None, "unknown"):
+            await hear(engine, options=TranscriptOptions(prompt="Names.", keywords=("Wien",), delay="low", model=model))
+        assert engine.capabilities.models == ("gpt-realtime-whisper", "quick")
+        assert (engine.capabilities.hints, engine.capabilities.takes_prompt) == ((), False)
+
+    with_upstream(play, work, models=(("quick", "gpt-live-transcribe"),))
+
+    quick = {"model": "gpt-live-transcribe", "prompt": "Names.", "keywords": ["Wien"]}
+    whisper = {"model": "gpt-realtime-whisper", "delay": "low"}
+    assert asked == [quick, whisper, whisper]
+
+
+@pytest.mark.parametrize(
+    ("told", "usage"),
+    [
+        (
+            {
+                "type": "tokens",
+                "input_tokens": 14,
+                "output_tokens": 45,
+                "total_tokens": 59,
+                "input_token_details": {"text_tokens": 0, "audio_tokens": 14},
+            },
+            TokensUsage(
+                input_tokens=14,
+                output_tokens=45,
+                total_tokens=59,
+                input_token_details=TranscriptTokenDetails(text_tokens=0, audio_tokens=14),
+            ),
+        ),
+        ({"type": "duration", "seconds": 2.5}, DurationUsage(seconds=2.5)),
+        ({"type": "tokens", "input_tokens": -1, "output_tokens": 0, "total_tokens": 0}, None),
+        ({"type": "stars", "count": 5}, None),
+        (None, None),
+    ],
+)
+def test_the_usage_is_that_of_the_server_if_it_is_one(told: Any, usage: TokensUsage | DurationUsage | None) -> None:
+    results: list[Result] = []
+
+    async def play(peer: Peer) -> None:
+        await peer.greet()
+        await peer.utterance()
+        await peer.send("conversation.item.input_audio_transcription.completed", transcript="Hm.", usage=told)
+
+    async def work(upstream: Upstream, engine: HostedRealtimeTranscriber) -> None:
+        results.extend(await hear(engine))
+
+    with_upstream(play, work)
+
+    assert results == [Final("Hm.", usage=usage)]
+
+
+def test_query_parameters_follow_the_intent() -> None:
+    async def play(peer: Peer) -> None:
+        await peer.greet()
+        await peer.utterance()
+        await peer.complete("Hello.")
+
+    async def work(upstream: Upstream, engine: HostedRealtimeTranscriber) -> None:
+        await hear(engine)
+
+    upstream = with_upstream(play, work, query=(("api-version", "2025-04-01 preview"),))
+
+    assert upstream.paths == ["/v1/realtime?intent=transcription&api-version=2025-04-01+preview"]
 
 
 def test_partial_results_come_while_the_speaker_still_speaks() -> None:

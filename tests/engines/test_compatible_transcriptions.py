@@ -24,8 +24,9 @@ from tests.engines.compatible_servers import (
 from vivavoce.audio.wav import read_wav
 from vivavoce.core.requests import TranscriptOptions, Word
 from vivavoce.engines.base import EngineError, Final, Partial
-from vivavoce.engines.compatible.settings import Timeouts
+from vivavoce.engines.compatible.settings import CompatibleServer, Timeouts
 from vivavoce.engines.stt.transcriptions import TranscriptionsSettings, TranscriptionsTranscriber
+from vivavoce.protocol.server_events import DurationUsage, TokensUsage
 
 SECOND = bytes(range(256)) * 125  # pcm16le, mono, 16 kHz
 STREAMED = sse(
@@ -107,7 +108,47 @@ def test_a_streamed_transcript_grows_and_ends(piece_bytes: int) -> None:
 def test_a_server_that_does_not_stream_gives_the_transcript_at_once() -> None:
     results, _ = exchange(gives({"text": " Hello there. ", "usage": {"type": "duration", "seconds": 1}}))
 
-    assert results == [Final("Hello there.")]
+    assert results == [Final("Hello there.", usage=DurationUsage(seconds=1))]
+
+
+def test_the_tokens_of_a_streamed_transcript_are_told() -> None:
+    used = {"type": "tokens", "input_tokens": 10, "output_tokens": 4, "total_tokens": 14}
+
+    results, _ = exchange(streams(sse({"type": "transcript.text.done", "text": "Hm.", "usage": used})))
+
+    assert results == [Final("Hm.", usage=TokensUsage(input_tokens=10, output_tokens=4, total_tokens=14))]
+
+
+@pytest.mark.parametrize(
+    ("asked", "model", "hint"),
+    [
+        (None, b"small", None),
+        ("unknown", b"small", None),
+        ("best", b"gpt-transcribe", b"Wien"),
+        ("who", b"gpt-4o-transcribe-diarize", None),
+    ],
+)
+def test_a_session_may_choose_among_the_models_and_each_gets_what_it_takes(
+    asked: str | None, model: bytes, hint: bytes | None
+) -> None:
+    known = TranscriptOptions(prompt="Names.", keywords=("Wien",), model=asked)
+    table = (("best", "gpt-transcribe"), ("who", "gpt-4o-transcribe-diarize"))
+
+    _, server = exchange(gives({"text": "Hm."}), known, models=table)
+
+    fields = dict(parts(server.requests[0]))
+    assert fields["model"] == model
+    assert fields.get("keywords[]") == hint
+    assert fields.get("prompt") == (None if asked == "who" else b"Names.")
+
+
+def test_what_all_models_take_is_told() -> None:
+    server = CompatibleServer("http://host/v1")
+    several = TranscriptionsTranscriber(TranscriptionsSettings(server, "gpt-transcribe", models=(("x", "whisper-1"),)))
+    one = TranscriptionsTranscriber(TranscriptionsSettings(server, "gpt-transcribe"))
+
+    assert (several.capabilities.models, several.capabilities.hints) == (("gpt-transcribe", "x"), ())
+    assert (one.capabilities.models, one.capabilities.hints) == (("gpt-transcribe",), ("keywords", "languages"))
 
 
 def test_words_have_their_times_where_the_server_gives_them() -> None:

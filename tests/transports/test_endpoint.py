@@ -1,6 +1,7 @@
 """The endpoint's timing and closing against a scripted link; time is moved by hand."""
 
 import asyncio
+from collections.abc import Callable
 from typing import cast
 
 import pytest
@@ -28,14 +29,15 @@ class ScriptedLink:
     """A `FrameLink` that notes what it is asked for."""
 
     def __init__(self) -> None:
+        self.deliver_text: Callable[[bytes], None] | None = None
         self.done: list[str] = []
         self.arrived_bytes = 0
 
     def start(self, transport: asyncio.Transport, handshake: Handshake, endpoint: FrameReceiver) -> None:
         self.done.append("start")
 
-    def send_text(self, payload: bytes) -> None:
-        self.done.append(f"text {payload.decode()}")
+    def text_sender(self) -> Callable[[bytes], None]:
+        return lambda payload: self.done.append(f"text {payload.decode()}")
 
     def send_ping(self) -> None:
         self.done.append("ping")
@@ -55,7 +57,7 @@ class ScriptedLink:
     def buffered_bytes(self) -> int:
         return 0
 
-    def received_bytes(self) -> int:
+    def progress(self) -> int:
         return self.arrived_bytes
 
     def discard_input(self) -> None:

@@ -4,42 +4,27 @@
 // the upstream sends a delta every 40 ms; all are paced open-loop with evenly spread phases. `event_id` of both holds
 // the time of sending, so the one-way latency is read when they arrive.
 //
-// Usage: load COUNTERS_FILE. Prints the upstream's port, then reads commands, one a line, and answers each with a line:
+// Usage: load COUNTERS_FILE KEY. Prints the upstream's port, then reads commands and answers each by a line:
 //   open COUNT PORT PATH idle|talk GAP_US   connect clients, GAP_US apart (0: one when the last has its session)
 //   close                                   drop all clients and wait until the upstream's connections are gone
 //   reset | report                          forget the latencies; print figures as JSON
-// COUNTERS_FILE holds five uint64 in native order: messages relayed up, down, open sessions, lost ones, late messages.
+// A `response.create` that holds `flood=COUNT` is answered with so many deltas as fast as they are taken.
+// COUNTERS_FILE holds uint64s in native order: messages relayed up, down, open sessions, lost ones, messages that were
+// late, bytes of the flood that the network took, port of the relay's connection that they went to.
 #define _GNU_SOURCE
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <netinet/tcp.h>
-#include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "frames.h"
-#include "latencies.h"
+#include "connections.h"
 #include "script.h"
 
-enum { CLIENTS_LIMIT = 2000, BATCH = 256, MESSAGE_LIMIT = 8192 };
+enum { BATCH = 256 };
 static const uint64_t PERIOD_NS = PERIOD_MS * 1000000ull;
-
-enum side { CLIENT, UPSTREAM };
-enum stage { CONNECTING, UPGRADING, OPEN, TALKING };
-
-struct connection {
-    int fd;
-    enum side side;
-    enum stage stage;
-    char id[12];
-    uint64_t started_ns;
-    uint8_t *in, *out;
-    size_t in_bytes, in_limit, out_bytes;
-    unsigned response, deltas;
-};
 
 struct order {  // of clients, as the command `open` gave it
     unsigned wanted, begun, is_talking;
@@ -48,90 +33,33 @@ struct order {  // of clients, as the command `open` gave it
     uint64_t gap_ns, next_ns;
 };
 
-static struct connection *sides[2][CLIENTS_LIMIT];  // clients and upstream connections by their place
-static unsigned counts[2];
 static struct order order;
-static uint64_t *counters;
-enum { RELAYED_UP, RELAYED_DOWN, SESSIONS, LOST, LATE, COUNTERS };
-static int poller, listener, is_closing, owes_answer;
+static int listener, owes_answer;
 static uint64_t next_tick, ticks_from_ns;
 static char audio[AUDIO_CHARACTERS + 1];
-
-static void fail(const char *what) {
-    perror(what);
-    exit(1);
-}
-
-static void watch(int operation, struct connection *one, uint32_t events) {
-    struct epoll_event event = {.events = events, .data.ptr = one};
-    if (epoll_ctl(poller, operation, one->fd, &event)) fail("epoll_ctl");
-}
-
-static struct connection *add(enum side side, int fd, enum stage stage, uint32_t events) {
-    static unsigned made;
-    struct connection *one = calloc(1, sizeof *one);
-    unsigned place = 0;
-    int yes = 1;
-    while (place < CLIENTS_LIMIT && sides[side][place]) place++;
-    if (fd < 0 || place == CLIENTS_LIMIT) fail("connection");
-    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
-    one->fd = fd, one->side = side, one->stage = stage, one->started_ns = now_ns();
-    snprintf(one->id, sizeof one->id, "%08x", made++);
-    sides[side][place] = one;
-    counts[side]++;
-    watch(EPOLL_CTL_ADD, one, events);
-    return one;
-}
-
-static void drop(struct connection *one) {
-    if (one->side == CLIENT && one->stage >= OPEN) counters[SESSIONS]--;
-    if (one->side == CLIENT && !is_closing) counters[LOST]++;
-    for (unsigned place = 0; place < CLIENTS_LIMIT; place++)
-        if (sides[one->side][place] == one) sides[one->side][place] = NULL;
-    counts[one->side]--;
-    close(one->fd);
-    free(one->in);
-    free(one->out);
-    one->in = one->out = NULL;
-    one->fd = -1;  // kept: events at hand may still name it
-}
-
-static void write_bytes(struct connection *one, const void *bytes, size_t size) {
-    ssize_t put = one->out_bytes ? 0 : send(one->fd, bytes, size, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (put < 0) put = 0;  // a broken connection is told by reading
-    if ((size_t)put == size) return;
-    counters[LATE]++;
-    one->out = realloc(one->out, one->out_bytes + size - (size_t)put);
-    memcpy(one->out + one->out_bytes, (const uint8_t *)bytes + put, size - (size_t)put);
-    one->out_bytes += size - (size_t)put;
-    watch(EPOLL_CTL_MOD, one, EPOLLIN | EPOLLOUT);
-}
-
-static void flush(struct connection *one) {
-    ssize_t put = send(one->fd, one->out, one->out_bytes, MSG_DONTWAIT | MSG_NOSIGNAL);
-    if (put < 0) return;
-    one->out_bytes -= (size_t)put;
-    memmove(one->out, one->out + put, one->out_bytes);
-    if (!one->out_bytes) watch(EPOLL_CTL_MOD, one, EPOLLIN);
-}
-
-static void send_text(struct connection *one, const char *text, size_t size) {
-    uint8_t frame[MESSAGE_LIMIT + HEADER_LIMIT];
-    write_bytes(one, frame, write_frame(frame, OPCODE_TEXT, text, size, one->side == CLIENT));
-}
+static const char *key;  // that clients present
 
 static void send_events(struct connection *one, const char *const *events) {
     char text[MESSAGE_LIMIT];
     for (; *events; events++) send_text(one, text, (size_t)snprintf(text, sizeof text, *events, one->id, one->response));
 }
 
-static void send_audio(struct connection *one) {
+static size_t send_audio(struct connection *one) {  // returns the bytes of its frame
     char text[MESSAGE_LIMIT];
     unsigned long long now = now_ns();
     int size = one->side == CLIENT ? snprintf(text, sizeof text, APPEND, now, audio)
                                    : snprintf(text, sizeof text, DELTA, now, one->id, one->response, one->id,
                                               one->response, audio);
-    send_text(one, text, (size_t)size);
+    return send_text(one, text, (size_t)size);
+}
+
+// Send deltas until the network takes no more; for one connection at a time.
+static void flood(struct connection *one) {
+    struct sockaddr_in peer;
+    socklen_t size = sizeof peer;
+    if (!getpeername(one->fd, (struct sockaddr *)&peer, &size)) counters[FLOODED_PORT] = ntohs(peer.sin_port);
+    for (; one->flood_messages && !one->out_bytes; one->flood_messages--) one->flooded_bytes += send_audio(one);
+    counters[FLOODED_BYTES] = one->flooded_bytes - one->out_bytes;
 }
 
 static void continue_response(struct connection *one) {
@@ -165,6 +93,9 @@ static void take_request(struct connection *one, const struct frame *message) {
     } else if (is_type(message, "\"response.create\"") && one->stage == OPEN) {
         one->response++, one->deltas = 0, one->stage = TALKING;
         send_events(one, BEGIN);
+        const char *wish = memmem(message->payload, message->size, "flood=", 6);
+        if (wish) one->flood_messages = strtoul(wish + 6, NULL, 10), one->stage = OPEN;
+        if (wish) flood(one);
     }
 }
 
@@ -203,8 +134,7 @@ static void ask_upgrade(struct connection *one) {
     int size = snprintf(head, sizeof head,
                         "GET %s HTTP/1.1\r\nHost: 127.0.0.1:%u\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
                         "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: MDEyMzQ1Njc4OWFiY2RlZg==\r\n"
-                        "Authorization: Bearer sk-bench-0123456789\r\n\r\n",
-                        order.path, order.port);
+                        "Authorization: Bearer %s\r\n\r\n", order.path, order.port, key);
     one->stage = UPGRADING;
     watch(EPOLL_CTL_MOD, one, EPOLLIN);
     write_bytes(one, head, (size_t)size);
@@ -212,10 +142,10 @@ static void ask_upgrade(struct connection *one) {
 
 static void answer_upgrade(struct connection *one, const char *head) {
     char accept[29], answer[200];
-    const char *key = strcasestr(head, "sec-websocket-key:");
-    if (!key) return drop(one);
-    for (key += 18; *key == ' ';) key++;
-    accept_key(key, strcspn(key, "\r "), accept);
+    const char *nonce = strcasestr(head, "sec-websocket-key:");
+    if (!nonce) return drop(one);
+    for (nonce += 18; *nonce == ' ';) nonce++;
+    accept_key(nonce, strcspn(nonce, "\r "), accept);
     int size = snprintf(answer, sizeof answer,
                         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                         "Sec-WebSocket-Accept: %s\r\n\r\n", accept);
@@ -278,6 +208,7 @@ static void receive(struct connection *one) {
 static void serve(struct connection *one, uint32_t events) {
     if (one->stage == CONNECTING && events & EPOLLOUT) return ask_upgrade(one);
     if (events & EPOLLOUT && one->out_bytes) flush(one);
+    if (events & EPOLLOUT && one->flood_messages) flood(one);
     if (events & ~(uint32_t)EPOLLOUT) receive(one);
 }
 
@@ -360,8 +291,9 @@ int main(int count, char **words) {
     struct sockaddr_in address = loopback(0);
     struct epoll_event ready[BATCH];
     socklen_t size = sizeof address;
-    int file = count == 2 ? open(words[1], O_RDWR | O_CREAT, 0600) : -1;
+    int file = count == 3 ? open(words[1], O_RDWR | O_CREAT, 0600) : -1;
     if (file < 0 || ftruncate(file, COUNTERS * sizeof *counters)) fail("counters file");
+    key = words[2];
     counters = mmap(NULL, COUNTERS * sizeof *counters, PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
     for (int i = 0; i < AUDIO_CHARACTERS; i++) audio[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdef"[rand() & 31];
     poller = epoll_create1(0);

@@ -1,5 +1,6 @@
 """The models a client may name, and the API's list of them."""
 
+import fnmatch
 from typing import Final, Literal
 
 import msgspec
@@ -26,17 +27,23 @@ class ModelList(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ModelCatalogue(msgspec.Struct, frozen=True):
-    """The listed models. Unless `is_strict`, names that are not listed are served as well (by the default engine)."""
+    """The listed models. Unless `is_strict`, names that are not listed are served as well (by the default engine).
+
+    `patterns` are of names that are served without being listed, `*` for any characters.
+    """
 
     cards: tuple[ModelCard, ...]
     is_strict: bool = False
+    patterns: tuple[str, ...] = ()
 
     def find(self, model: str) -> ModelCard | None:
         return next((card for card in self.cards if card.id == model), None)
 
     def serves(self, model: str | None) -> bool:
         """Tell whether a session may be opened for this name; None asks for the default."""
-        return model is None or not self.is_strict or self.find(model) is not None
+        if model is None or not self.is_strict or self.find(model) is not None:
+            return True
+        return any(fnmatch.fnmatchcase(model, pattern) for pattern in self.patterns)
 
     def listing(self) -> bytes:
         """Return the JSON of `GET /v1/models`."""

@@ -35,6 +35,9 @@ def serve(
     data_dir: Annotated[Path | None, typer.Option(help="Folder for what the server keeps.")] = None,
     config: ConfigOption = None,
     engine: Annotated[str | None, typer.Option(help="Default pipeline: embedded, hybrid or scripted.")] = None,
+    speech: Annotated[
+        str | None, typer.Option(help="Recogniser and voices: auto, embedded or moonshine (once fetched).")
+    ] = None,
     insecure: Annotated[bool, typer.Option("--insecure", help="Serve other machines without any key.")] = False,
     tls_self_signed: Annotated[
         bool, typer.Option("--tls-self-signed", help="Serve https and wss with a certificate made here.")
@@ -50,6 +53,7 @@ def serve(
         "server.insecure": insecure or None,
         "server.tls_self_signed": tls_self_signed or None,
         "engines.default": engine,
+        "engines.speech": speech,
         "data_dir": None if data_dir is None else str(data_dir),
     }
     run_serve(flags, config, open_page=open_page)

@@ -111,10 +111,10 @@ def load(
         layers.append(Layer(str(path), _read_toml(path)))
     layers += [_environment(written, str(env_path)), _environment(variables, "environment")]
     layers.append(Layer("flag", _nest({key: value for key, value in (flags or {}).items() if value is not None})))
-    return _resolve(layers, tuple(_notes({**written, **variables})))
+    return _resolve(layers, {**written, **variables})
 
 
-def _resolve(layers: list[Layer], notes: tuple[str, ...]) -> Loaded:
+def _resolve(layers: list[Layer], variables: Mapping[str, str]) -> Loaded:
     values: Tree = {}
     sources: dict[str, str] = {}
     for layer in layers:
@@ -123,9 +123,10 @@ def _resolve(layers: list[Layer], notes: tuple[str, ...]) -> Loaded:
             _put(values, path, value)
             sources[".".join(path)] = layer.source
     try:
-        return Loaded(Configuration.model_validate(values), sources, notes)
+        configuration = Configuration.model_validate(values)
     except ValidationError as error:
         raise ConfigurationError("\n".join(_sentences(error, sources))) from error
+    return Loaded(configuration, sources, tuple(_notes(variables, configuration)))
 
 
 def _defaults() -> Layer:
@@ -180,10 +181,10 @@ def _refuse_unknown_variables(names: Iterable[str], source: str) -> None:
             raise ConfigurationError(f"Unknown setting {name} ({source}).{hint}")
 
 
-def _notes(variables: Mapping[str, str]) -> Iterator[str]:
+def _notes(variables: Mapping[str, str], configuration: Configuration) -> Iterator[str]:
     if "OPENAI_BASE_URL" in variables:
         yield "OPENAI_BASE_URL is ignored: it tells clients where a server is, and this is the server."
-    if variables.get("OPENAI_API_KEY"):
+    if variables.get("OPENAI_API_KEY") and not configuration.names_other_servers:
         yield "OPENAI_API_KEY is known and not used: no hosted engine is configured."
 
 

@@ -7,7 +7,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from vivavoce.config.hybrid import Hybrid
+from vivavoce.config.hybrid import LOCAL, Hybrid
 from vivavoce.config.section import Names, OptionalPath, Secrets, Section
 
 EngineName = Literal["embedded", "hybrid", "scripted", "upstream"]
@@ -40,6 +40,16 @@ class Limits(Section):
     tokens_per_min: int = Field(ge=0, description="Tokens of responses per minute and key; 0 is unlimited.")
 
 
+class Budgets(Section):
+    """What the sessions of one key may spend on models elsewhere, by the price list."""
+
+    usd_per_day: float = Field(ge=0, le=1e6, description="US dollars per key and day of UTC; 0 is unlimited.")
+    reserve_usd: float = Field(
+        ge=0, le=1e6, description="What a running response counts as; 0: the dearest that its model can give."
+    )
+    prices_file: OptionalPath = Field(description="Price list (TOML) over `config/prices.toml`; empty: none.")
+
+
 class Mcp(Section):
     """Remote MCP servers that clients may name in their tools."""
 
@@ -51,6 +61,9 @@ class Engines(Section):
     """Which engines stand behind the wire."""
 
     default: EngineName = Field(description="Pipeline for models that the model table does not name.")
+    speech: Literal["auto", "embedded", "moonshine"] = Field(
+        description="Recogniser and voices: `moonshine` where its models were fetched (`auto`), or the embedded ones."
+    )
     detector: Literal["silero"] = Field(description="Voice detection of the embedded pipeline.")
     transcriber: Literal["pocketsphinx"] = Field(description="Speech recognition of the embedded pipeline.")
     generator: Literal["embedded"] = Field(description="Responder of the embedded pipeline.")
@@ -110,7 +123,7 @@ class Upstream(Section):
 class Tools(Section):
     """Functions that run on this server: the model may call them, and clients never see the calls."""
 
-    modules: Names = Field(description="Python modules that register functions with `vivavoce.tools`.")
+    modules: Names = Field(description="Python modules that register functions with `server_tool`, or `.py` files.")
     timeout_s: float = Field(gt=0, le=600, description="Seconds that a call may take.")
 
 
@@ -127,6 +140,7 @@ class Configuration(Section):
 
     server: Server
     limits: Limits
+    budgets: Budgets
     engines: Engines
     mcp: Mcp
     models: Models
@@ -142,6 +156,10 @@ class Configuration(Section):
 
     @model_validator(mode="after")
     def _serves_the_default(self) -> Self:
+        if self.engines.default == "upstream":
+            if not self.upstream.url:
+                raise ValueError("engines.default 'upstream' needs upstream.url")
+            return self
         is_named = self.engines.default in self.models.table.values()
         if self.engines.default == "hybrid" and not is_named and HYBRID_MODEL not in self.models.table:
             table = {**self.models.table, HYBRID_MODEL: self.engines.default}
@@ -151,6 +169,18 @@ class Configuration(Section):
         return self
 
     @property
+    def names_other_servers(self) -> bool:
+        """Whether something is configured to go to another server: a stage of the hybrid pipeline, or sessions."""
+        return bool(self.upstream.url) or any(stage.engine != LOCAL for stage in self.hybrid.stages.values())
+
+    @property
+    def local_default(self) -> EngineName:
+        """The default pipeline; where sessions are relayed by default, the first of the table that is local."""
+        if self.engines.default != "upstream":
+            return self.engines.default
+        return next((engine for engine in self.models.table.values() if engine != "upstream"), "embedded")
+
+    @property
     def default_model(self) -> str:
         """The first model of the table that the default pipeline serves."""
-        return next(name for name, engine in self.models.table.items() if engine == self.engines.default)
+        return next((name for name, engine in self.models.table.items() if engine == self.local_default), "default")

@@ -2,22 +2,27 @@
 
 from typing import Final
 
+import msgspec
 from msgspec import UNSET
 
 from vivavoce.core.asking import request_of
 from vivavoce.core.context import audio_tokens, context_characters, text_tokens
-from vivavoce.core.limits import MS_PER_OUTPUT_AUDIO_TOKEN, SAMPLES_PER_MS
+from vivavoce.core.limits import MAX_MCP_ROUNDS, MS_PER_OUTPUT_AUDIO_TOKEN, SAMPLES_PER_MS
 from vivavoce.core.response import CancelReason, Response, ResponsePlan, ResponseState
+from vivavoce.core.spending import Speech
 from vivavoce.core.state import SessionState
 from vivavoce.core.truncation import ContextTooLong
 from vivavoce.core.vocabulary import EngineFault, Generate
 from vivavoce.protocol import responses as wire
-from vivavoce.protocol.errors import ClientError
-from vivavoce.protocol.server_events import RateLimitsUpdated, ResponseCreated, ResponseDone
+from vivavoce.protocol.errors import ClientError, insufficient_quota
+from vivavoce.protocol.extensions import ResponseCost, ResponseReport
+from vivavoce.protocol.server_events import ErrorEvent, RateLimitsUpdated, ResponseCreated, ResponseDone
+from vivavoce.protocol.tools import McpTool
 
 # The types of failures that are not ours; all others are `server_error`.
 _ERROR_TYPES: Final = {
     "rate_limit_exceeded": "rate_limit_error",
+    "insufficient_quota": "insufficient_quota",
     "context_length_exceeded": "invalid_request_error",
     "bad_response_create": "invalid_request_error",
     "invalid_value": "invalid_request_error",
@@ -28,11 +33,21 @@ def create_response(state: SessionState, plan: ResponsePlan, now: float) -> Resp
     """Announce a response; its generation begins when its context is complete."""
     response = announce_response(state, plan)
     refusal = state.profile.limits.admit(now)
+    state.profile.spending.begin(response.id, now, MAX_MCP_ROUNDS if _may_call(plan) else 1)
     if refusal is not None:
         fail_response(state, response, EngineFault("session", "rate_limit_exceeded", refusal), now)
     else:
         begin_when_ready(state, response, now)
     return response
+
+
+def answer_unasked(state: SessionState, plan: ResponsePlan, now: float) -> Response | None:
+    """Create a response that no event of the client has asked for; where its budget refuses it, one error tells."""
+    refusal = state.profile.spending.admit(now)
+    if refusal is None:
+        return create_response(state, plan, now)
+    state.out.send(ErrorEvent(event_id=state.out.event_id(), error=insufficient_quota(refusal).detail))
+    return None
 
 
 def announce_response(state: SessionState, plan: ResponsePlan) -> Response:
@@ -112,16 +127,44 @@ def report_end(state: SessionState, response: Response, now: float) -> None:
     state.responding.forget(response)
     for call in response.mcp.approved:  # it ended before it made them: the client may approve once more
         state.tools.mcp.ask(call)
-    state.out.send(ResponseDone(event_id=state.out.event_id(), response=_wire_response(response)))
+    ended, cost_usd = _wire_response(response), charge(state, response, now)
+    if state.shows_cost:
+        cost = ResponseCost(usd=cost_usd, session=state.profile.spending.report(now))
+        ended = msgspec.structs.replace(ended, vivavoce=ResponseReport(cost=cost))
+    state.out.send(ResponseDone(event_id=state.out.event_id(), response=ended))
     limits = state.profile.limits
-    charge(state, response, now)
     if left := limits.report(now):
         state.out.send(RateLimitsUpdated(event_id=state.out.event_id(), rate_limits=left))
 
 
-def charge(state: SessionState, response: Response, now: float) -> None:
-    """Count against the limits what a response has used."""
-    state.profile.limits.charge(_usage(response).total_tokens, now)
+def charge(state: SessionState, response: Response, now: float) -> float:
+    """Count against the limits and the budget what a response has used; return its cost in US dollars."""
+    usage, profile = _usage(response), state.profile
+    profile.limits.charge(usage.total_tokens, now)
+    model, voice = profile.paid.generator, profile.paid.synthesizer
+    if model is not None:
+        usage = _without_audio(usage) if response.mcp.count else wire.Usage()
+    speech = None
+    if voice is not None and response.spoken_characters:
+        speech = Speech(voice, response.spoken_characters, response.output_samples // SAMPLES_PER_MS)
+    return profile.spending.charge(response.id, model, usage, now, speech)
+
+
+def _without_audio(usage: wire.Usage) -> wire.Usage:
+    """Return what a generator of text has used: audio tokens are an estimate for what other engines heard and said."""
+    read, written = usage.input_token_details, usage.output_token_details
+    return wire.Usage(
+        total_tokens=read.text_tokens + written.text_tokens,
+        input_tokens=read.text_tokens,
+        output_tokens=written.text_tokens,
+        input_token_details=msgspec.structs.replace(read, audio_tokens=0),
+        output_token_details=msgspec.structs.replace(written, audio_tokens=0),
+    )
+
+
+def _may_call(plan: ResponsePlan) -> bool:
+    """Tell whether a response may ask its generator more than once."""
+    return any(isinstance(tool, McpTool) for tool in plan.tools)
 
 
 def _answers_silence(state: SessionState, response: Response) -> bool:

@@ -20,6 +20,7 @@ from vivavoce.protocol.errors import (
     active_response,
     bad_response,
     buffer_too_small,
+    insufficient_quota,
     no_active_response,
     not_in_session_kind,
 )
@@ -104,6 +105,8 @@ def _create_response(state: SessionState, event: client.ResponseCreate, now: flo
         raise active_response(state.responding.active.id)
     if len(state.responding.live) >= MAX_RESPONSES:
         raise bad_response(f"At most {MAX_RESPONSES} responses may run at once.", "response")
+    if (refusal := state.profile.spending.admit(now)) is not None:
+        raise insufficient_quota(refusal)
     if params is not None and params.tools is not None:
         check_servers(state, params.tools, "response.tools")
         check_labels(state, params.tools, "response.tools")

@@ -47,7 +47,7 @@ def open_session(state: SessionState, now: float) -> None:
     """Announce the session; what it was configured with takes effect."""
     tools = state.session.tools
     state.session = _without_secrets(state.session, state.profile)
-    state.out.send(SessionCreated(event_id=state.out.event_id(), session=state.shown_session))
+    state.out.send(SessionCreated(event_id=state.out.event_id(), session=state.shown_session(now)))
     if state.session.audio.input.noise_reduction is not None:
         _reduce_noise(state)
     if state.session.tracing is not None:
@@ -74,7 +74,7 @@ def update_session(state: SessionState, patch: SessionPatch, now: float) -> None
     was_on, is_on = (s.audio.input.turn_detection is not None for s in (before, session))
     _switch_detection(state, was_on=was_on, is_on=is_on)
     state.session = _without_secrets(session, state.profile)
-    state.out.send(SessionUpdated(event_id=state.out.event_id(), session=state.shown_session))
+    state.out.send(SessionUpdated(event_id=state.out.event_id(), session=state.shown_session(now)))
     _take_effect(state, before, now, session)
 
 

@@ -34,7 +34,7 @@ def take_result(state: SessionState, result: EngineResult, now: float) -> None:
     """Hand an engine's result to the machine that asked for it."""
     match result:
         case TranscriptRevised() | TranscriptFinalized() | TranscriptFailed():
-            take_transcript(state, result)
+            take_transcript(state, result, now)
         case TextGenerated():
             take_text(state, result, now)
         case ToolCallGenerated():

@@ -16,12 +16,14 @@ from vivavoce.core.listening import Utterance
 from vivavoce.core.playout import Playing
 from vivavoce.core.requests import SAMPLE_RATE_HZ, TranscriptOptions
 from vivavoce.core.state import SessionState, SpeechBegan, SpeechEnded, UserIdle, UtteranceCommitted
+from vivavoce.core.transcript_results import settle_failed_transcript
 from vivavoce.core.transcripts import Transcript
 from vivavoce.core.turn import Turn, TurnStarted, TurnStopped
 from vivavoce.core.vocabulary import (
     AbortTranscript,
     DetectionFailed,
     DetectSpeech,
+    EngineFault,
     FeedTranscript,
     FinishTranscript,
     OpenTranscript,
@@ -303,7 +305,11 @@ def _finish_transcript(state: SessionState, entry: Entry, now: float) -> None:
     transcript.is_announced = True
     transcript.entry = entry
     state.transcripts.finish(item_id, now + TRANSCRIPT_TIMEOUT_S + entry.samples / SAMPLE_RATE_HZ)
-    state.out.put(FinishTranscript(item_id))
+    if (refusal := state.profile.spending.admit_transcription(now)) is not None:
+        state.out.put(AbortTranscript(item_id))
+        settle_failed_transcript(state, item_id, EngineFault("session", "insufficient_quota", refusal))
+    else:
+        state.out.put(FinishTranscript(item_id))
 
 
 def _utterance(state: SessionState) -> Utterance:

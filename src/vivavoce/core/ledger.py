@@ -15,6 +15,7 @@ from vivavoce.core.prices import NANO
 
 LOCAL: Final = "local"  # stands for the models of this machine, which cost nothing
 DAY_S: Final = 86_400
+MAX_CLOCK_ERROR_S: Final = 2.0  # of wall clocks that tell whole seconds
 
 
 class Budget(msgspec.Struct, frozen=True):
@@ -31,7 +32,10 @@ class DayClock:
         self._epoch_s = 0.0
 
     def set(self, unix_s: float, now: float) -> None:
-        self._epoch_s = unix_s - now
+        """Take the wall clock's word, unless it differs so little that the day would only go back and forth."""
+        epoch_s = unix_s - now
+        if abs(epoch_s - self._epoch_s) > MAX_CLOCK_ERROR_S:
+            self._epoch_s = epoch_s
 
     def day(self, now: float) -> int:
         """Return the days since 1970-01-01."""
@@ -118,13 +122,16 @@ class KeyLedger:
     def refusal(self, now: float) -> str | None:
         """Return why no response may begin, None if one may."""
         limit, spent = self.budget.limit, self.totals(now).nano
-        if not limit or (spent < limit and (not self._running or spent + self._reserved < limit)):
+        if not limit or spent >= limit or not self._running or spent + self._reserved < limit:
+            return self.spent_refusal(now)
+        return _exceeded(f"what other responses may cost takes the rest of {usd_text(limit)} USD")
+
+    def spent_refusal(self, now: float) -> str | None:
+        """Return why nothing that costs may go on, None if something is left."""
+        limit, spent = self.budget.limit, self.totals(now).nano
+        if not limit or spent < limit:
             return None
-        if spent >= limit:
-            told = f"{usd_text(spent)} of {usd_text(limit)} USD are spent"
-        else:
-            told = f"what other responses may cost takes the rest of {usd_text(limit)} USD"
-        return f"You exceeded your current quota: {told} on this day, which ends at 00:00 UTC."
+        return _exceeded(f"{usd_text(spent)} of {usd_text(limit)} USD are spent")
 
     def begin(self, most: int) -> int:
         """A response runs that costs at most this much; return what `end` takes back."""
@@ -150,6 +157,10 @@ class KeyLedger:
         lasted_s = min(max(0.0, now - began_at), self._clock.seconds_of_day(now))
         self._live.remove(began_at)
         self.totals(now).session_ms += round(lasted_s * 1000)
+
+
+def _exceeded(reason: str) -> str:
+    return f"You exceeded your current quota: {reason} on this day, which ends at 00:00 UTC."
 
 
 def usd_text(nano: int) -> str:

@@ -146,6 +146,11 @@ class Response:
         return sum(item.entry.samples for item in self.items if isinstance(item, MessageOutput))
 
     @property
+    def spoken_characters(self) -> int:
+        """Of the text that was given to the synthesizer."""
+        return sum(len(speech.text) for speech in self._speech)
+
+    @property
     def wants_round(self) -> bool:
         """Whether its MCP calls have returned, and it goes on with what they say."""
         return self.state is ResponseState.CALLING and self.mcp.is_complete

@@ -12,7 +12,7 @@
 
 from typing import assert_never
 
-from vivavoce.core.answering import announce_response, begin_when_ready, cancel_response, create_response, fail_response
+from vivavoce.core.answering import announce_response, answer_unasked, begin_when_ready, cancel_response, fail_response
 from vivavoce.core.detection import detection_of
 from vivavoce.core.hearing import begin_detected_turn, commit_detected_turn, commit_silence
 from vivavoce.core.lifecycle import Lifecycle
@@ -73,7 +73,9 @@ def _make_approved_calls(state: SessionState, now: float) -> None:
     """Calls that the client has approved are made by a response, as soon as one may write to the conversation."""
     is_free = state.responding.active is None and state.responding.pending is None
     if state.tools.mcp.approved and is_free and state.lifecycle is Lifecycle.ACTIVE and not _is_interrupting(state):
-        create_response(state, plan_response(state, None, tuple(state.conversation)), now)
+        if answer_unasked(state, plan_response(state, None, tuple(state.conversation)), now) is None:
+            for call in state.tools.mcp.take_approved():  # the client may approve once more
+                state.tools.mcp.ask(call)
 
 
 def _is_interrupting(state: SessionState) -> bool:
@@ -132,7 +134,7 @@ def _answer_settled(state: SessionState, settled: TranscriptSettled, now: float)
 
 def _answer(state: SessionState, item_id: str, now: float) -> None:
     if state.responding.active is None:
-        create_response(state, plan_response(state, None, tuple(state.conversation), item_id), now)
+        answer_unasked(state, plan_response(state, None, tuple(state.conversation), item_id), now)
 
 
 def _refuse_answer(state: SessionState, item_id: str, fault: EngineFault, now: float) -> None:
@@ -148,4 +150,4 @@ def _prompt_idle_user(state: SessionState, end_sample: int, now: float) -> None:
         send_completed(state, entry.item.id, "", entry.samples)
     detection = detection_of(state)
     if detection is not None and detection.creates_response:
-        create_response(state, plan_response(state, None, tuple(state.conversation)), now)
+        answer_unasked(state, plan_response(state, None, tuple(state.conversation)), now)

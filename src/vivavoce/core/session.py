@@ -1,7 +1,7 @@
 """The local session: one input in, every output it causes out. It only dispatches; the machines decide."""
 
 from collections.abc import Sequence
-from typing import Final, Protocol
+from typing import Final, Protocol, Self
 
 import msgspec
 
@@ -82,6 +82,13 @@ class LocalSession:
         given = session.instructions if instructions is None else instructions
         profile = Profile(kind, policy, RateLimits() if limits is None else limits, given)
         self._state = SessionState(session, profile, Emitter(ids))
+
+    @classmethod
+    def with_profile(cls, session: RealtimeSession, ids: IdSource, profile: Profile) -> Self:
+        """Return a session of this profile, with its spending."""
+        made = cls.__new__(cls)
+        made._state = SessionState(session, profile, Emitter(ids))
+        return made
 
     def handle(self, input: Input, now: float) -> list[Output]:
         """Take one input and return all outputs it causes, in order."""
@@ -208,6 +215,7 @@ class LocalSession:
         state.lifecycle = advance(state.lifecycle, Lifecycle.CLOSED)
         for response in state.responding.live.values():
             charge(state, response, now)
+        state.profile.spending.close(now)
         self._stop_engines()
         return state.out.drain()
 

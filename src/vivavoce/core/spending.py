@@ -3,6 +3,7 @@
 Money is in US dollars. Prices come from `config/prices.toml` through `wiring`.
 """
 
+from collections.abc import Mapping
 from typing import Final, Protocol
 
 import msgspec
@@ -27,6 +28,22 @@ UNLIMITED: Final = Budget()
 ANONYMOUS: Final = ""  # the key of who has presented none
 
 
+class PaidModels(msgspec.Struct, frozen=True, kw_only=True):
+    """The models that a session uses elsewhere, by what they do; None: it is done on this machine and costs nothing.
+
+    `by_name` holds the transcribers for names that sessions may ask for.
+    """
+
+    generator: str | None = None
+    synthesizer: str | None = None
+    transcriber: str | None = None
+    by_name: Mapping[str, str] = {}
+
+    def transcriber_for(self, name: str) -> str | None:
+        """Return the model that transcribes for a session that asks for this name."""
+        return self.by_name.get(name, self.transcriber)
+
+
 class Speech(msgspec.Struct, frozen=True):
     """What a response had spoken by a model of its own: the text that was given, and the audio that came."""
 
@@ -40,6 +57,22 @@ class Spending(Protocol):
 
     def admit(self, now: float) -> str | None:
         """Return why no further response may begin, in words, or None. Counts nothing."""
+        ...
+
+    def admit_transcription(self, now: float) -> str | None:
+        """Return why nothing more is transcribed, in words, or None."""
+        ...
+
+    def use(self, models: PaidModels) -> None:
+        """Go on with these models; they tell what a response may cost."""
+        ...
+
+    def expect(self) -> None:
+        """A response was asked for elsewhere; it counts as one that runs until it begins or `unexpect` is called."""
+        ...
+
+    def unexpect(self) -> None:
+        """What was asked for is not going to begin."""
         ...
 
     def begin(self, response_id: str, now: float, rounds: int = 1) -> None:
@@ -78,6 +111,15 @@ class NoSpending:
     def admit(self, now: float) -> str | None:
         return None
 
+    def admit_transcription(self, now: float) -> str | None:
+        return None
+
+    def use(self, models: PaidModels) -> None: ...
+
+    def expect(self) -> None: ...
+
+    def unexpect(self) -> None: ...
+
     def begin(self, response_id: str, now: float, rounds: int = 1) -> None: ...
 
     def charge(
@@ -94,6 +136,9 @@ class NoSpending:
     def close(self, now: float) -> None: ...
 
 
+NO_SPENDING: Final = NoSpending()
+
+
 class SessionTotals(msgspec.Struct):
     """What a session has used."""
 
@@ -107,41 +152,48 @@ class SessionTotals(msgspec.Struct):
 class SessionSpending:
     """The account of one session with the ledger of its key."""
 
-    def __init__(
-        self, ledger: KeyLedger, prices: PriceList, now: float, model: str | None, voice: str | None = None
-    ) -> None:
-        """Open the account.
-
-        Args:
-            model: that is going to respond, for what a response may cost; None: one of this machine.
-            voice: the model that speaks for it, None likewise.
-        """
+    def __init__(self, ledger: KeyLedger, prices: PriceList, now: float, models: PaidModels) -> None:
         self._ledger = ledger
         self._prices = prices
         self._began_at = now
         self._is_open = True
         self._running: dict[str, tuple[str | None, int]] = {}  # response -> model, reserve
+        self._expected: list[int] = []  # reserves of responses that were asked for
         self._totals = SessionTotals()
         self._unpriced: dict[str, None] = {}
-        self._model = model
+        self._models = models
         self._most = (0, 0)  # that a generation, and the speech of a response, may cost
-        self.answer_with(model, voice)
+        self.use(models)
         ledger.enter(now)
 
-    def answer_with(self, model: str | None, voice: str | None = None) -> None:
-        """Respond with these models from now on."""
-        prices, spoken = self._prices.find(model or ""), self._prices.find(voice or "")
+    def use(self, models: PaidModels) -> None:
+        prices, spoken = self._prices.find(models.generator or ""), self._prices.find(models.synthesizer or "")
         generation = 0 if prices is None else largest_response_cost(prices)
-        self._model, self._most = model, (generation, 0 if spoken is None else largest_speech_cost(spoken))
+        self._models, self._most = models, (generation, 0 if spoken is None else largest_speech_cost(spoken))
 
     def admit(self, now: float) -> str | None:
         """As `Spending.admit`; models of this machine and those without a price are never refused."""
         return self._ledger.refusal(now) if any(self._most) else None
 
+    def admit_transcription(self, now: float) -> str | None:
+        """As `Spending.admit_transcription`; what is transcribed before the limit is reached is not bounded by it."""
+        heard = {self._models.transcriber, *self._models.by_name.values()}
+        is_priced = any(model is not None and self._prices.find(model) is not None for model in heard)
+        return self._ledger.spent_refusal(now) if is_priced else None
+
+    def expect(self) -> None:
+        if any(self._most):
+            self._expected.append(self._ledger.begin(sum(self._most)))
+
+    def unexpect(self) -> None:
+        if self._expected:
+            self._ledger.end(self._expected.pop())
+
     def begin(self, response_id: str, now: float, rounds: int = 1) -> None:
+        self.unexpect()
         if response_id not in self._running and any(self._most):
             most = self._most[0] * max(1, rounds) + self._most[1]
-            self._running[response_id] = self._model, self._ledger.begin(most)
+            self._running[response_id] = self._models.generator, self._ledger.begin(most)
 
     def charge(
         self, response_id: str, model: str | None, usage: Usage | None, now: float, speech: Speech | None = None
@@ -188,6 +240,8 @@ class SessionSpending:
         if not self._is_open:
             return
         self._is_open = False
+        while self._expected:
+            self.unexpect()
         for response_id, (model, _) in tuple(self._running.items()):
             self.charge(response_id, model, None, now)
         self._ledger.leave(self._began_at, now)
@@ -227,13 +281,9 @@ class SpendingBook:
         self._budget = budget
         self._ledgers: dict[str, KeyLedger] = {}
 
-    def session(self, key: str | None, now: float, model: str | None, voice: str | None = None) -> SessionSpending:
-        """Open the account of a session; see `SessionSpending`.
-
-        Args:
-            key: the id of the client's credential, None without one.
-        """
-        return SessionSpending(self.ledger(key, now), self.prices, now, model, voice)
+    def session(self, key: str | None, now: float, models: PaidModels) -> SessionSpending:
+        """Open the account of a session; `key` is the id of the client's credential, None without one."""
+        return SessionSpending(self.ledger(key, now), self.prices, now, models)
 
     def ledger(self, key: str | None, now: float) -> KeyLedger:
         """Return the ledger of a key. Should too many keys have spent today, further ones share a ledger."""

@@ -3,6 +3,7 @@
 from collections import deque
 
 import msgspec
+from msgspec import UNSET
 
 from vivavoce.core.conversation import Conversation
 from vivavoce.core.emitter import Emitter
@@ -12,9 +13,11 @@ from vivavoce.core.playout import Playout
 from vivavoce.core.policy import SessionPolicy
 from vivavoce.core.rate_limits import RateLimits
 from vivavoce.core.response import Response
+from vivavoce.core.spending import NO_SPENDING, PaidModels, Spending
 from vivavoce.core.tools import ToolLedger
 from vivavoce.core.transcripts import Transcripts
 from vivavoce.core.vocabulary import EngineFault
+from vivavoce.protocol.extensions import SessionExtension
 from vivavoce.protocol.session import RealtimeSession
 from vivavoce.protocol.session_fields import EffectiveSession, SessionKind, as_kind
 
@@ -87,6 +90,8 @@ class Profile(msgspec.Struct, frozen=True):
     policy: SessionPolicy
     limits: RateLimits
     instructions: str  # before the client has set any
+    spending: Spending = NO_SPENDING
+    paid: PaidModels = PaidModels()
 
 
 class Span(msgspec.Struct, frozen=True):
@@ -114,6 +119,14 @@ class SessionState:
         self.facts: deque[Fact] = deque()
 
     @property
-    def shown_session(self) -> EffectiveSession:
-        """The session as its kind shows it."""
-        return as_kind(self.session, self.profile.kind)
+    def shows_cost(self) -> bool:
+        """Whether the client wants to know what the session costs."""
+        return isinstance(self.session.vivavoce, SessionExtension) and self.session.vivavoce.cost is not UNSET
+
+    def shown_session(self, now: float) -> EffectiveSession:
+        """Return the session as its kind shows it."""
+        session, extension = self.session, self.session.vivavoce
+        if isinstance(extension, SessionExtension) and extension.cost is not UNSET:
+            extension = msgspec.structs.replace(extension, cost=self.profile.spending.report(now))
+            session = msgspec.structs.replace(session, vivavoce=extension)
+        return as_kind(session, self.profile.kind)

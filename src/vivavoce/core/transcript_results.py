@@ -25,13 +25,15 @@ from vivavoce.protocol.server_events import (
 MIN_CONFIDENCE: Final = 1e-6  # keeps a log probability finite
 
 
-def take_transcript(state: SessionState, result: TranscriptRevised | TranscriptFinalized | TranscriptFailed) -> None:
+def take_transcript(
+    state: SessionState, result: TranscriptRevised | TranscriptFinalized | TranscriptFailed, now: float
+) -> None:
     """Take what a transcriber says of an utterance."""
     match result:
         case TranscriptRevised():
             revise_transcript(state, result)
         case TranscriptFinalized():
-            finalize_transcript(state, result)
+            finalize_transcript(state, result, now)
         case TranscriptFailed():
             fail_transcript(state, result)
 
@@ -48,7 +50,7 @@ def revise_transcript(state: SessionState, revised: TranscriptRevised) -> None:
         _send_delta(state, transcript)
 
 
-def finalize_transcript(state: SessionState, final: TranscriptFinalized) -> None:
+def finalize_transcript(state: SessionState, final: TranscriptFinalized, now: float) -> None:
     """An utterance's words are known."""
     if not _is_awaited(state, final.item_id):
         return
@@ -56,6 +58,7 @@ def finalize_transcript(state: SessionState, final: TranscriptFinalized) -> None
     text = final.text.strip()
     entry = transcript.entry
     assert entry is not None, "a transcript that is awaited belongs to an item"
+    _charge(state, entry.samples, final, now)
     entry.text = f"{entry.text} {text}".strip()  # the client may have written beside what it said
     entry.wants_transcript = False
     if transcript.is_visible:
@@ -96,6 +99,16 @@ def settle_failed_transcript(state: SessionState, item_id: str, fault: EngineFau
             )
         )
     state.facts.append(TranscriptSettled(item_id, "", fault))
+
+
+def _charge(state: SessionState, samples: int, final: TranscriptFinalized, now: float) -> None:
+    asked = state.session.audio.input.transcription
+    model = state.profile.paid.transcriber_for(asked.model if asked is not None else "")
+    state.profile.spending.charge_transcription(model, final.usage or _duration(samples), now)
+
+
+def _duration(samples: int) -> DurationUsage:
+    return DurationUsage(seconds=samples / SAMPLES_PER_MS / 1000)
 
 
 def _is_awaited(state: SessionState, item_id: str) -> bool:
@@ -152,7 +165,7 @@ def send_completed(
             item_id=item_id,
             content_index=0,
             transcript=text,
-            usage=used or DurationUsage(seconds=samples / SAMPLES_PER_MS / 1000),
+            usage=used or _duration(samples),
             logprobs=_logprobs(words) if asks_logprobs else UNSET,
         )
     )

@@ -215,3 +215,8 @@ def server_error() -> ClientError:
     """Our own failure, without its details."""
     text = "The server had an error while processing your request. Sorry about that!"
     return ClientError(None, text, type="server_error")
+
+
+def insufficient_quota(message: str) -> ClientError:
+    """The budget of the client's key does not allow for more."""
+    return ClientError("insufficient_quota", message, type="insufficient_quota")

@@ -34,6 +34,19 @@ class SessionCost(msgspec.Struct, frozen=True, kw_only=True):
     unpriced: tuple[str, ...] = ()  # models that it does not have: they count nothing
 
 
+class ResponseCost(msgspec.Struct, frozen=True, kw_only=True):
+    """What a response has cost, in US dollars, and what its session has cost with it."""
+
+    usd: float
+    session: SessionCost
+
+
+class ResponseReport(msgspec.Struct, frozen=True, kw_only=True):
+    """`response.vivavoce` as the server sends it."""
+
+    cost: ResponseCost
+
+
 class SessionExtension(msgspec.Struct, frozen=True, kw_only=True):
     """`session.vivavoce` as the server echoes it."""
 

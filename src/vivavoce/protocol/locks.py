@@ -39,6 +39,7 @@ LOCKABLE: Final = (
     "audio.output.speed",
     "vivavoce.pre_roll_ms",
     "vivavoce.events",
+    "vivavoce.cost",
     "vivavoce.say",
 )
 # Words that stand in for the instructions when these are locked.

@@ -50,19 +50,15 @@ def explain(error: msgspec.ValidationError, payload: Any, root: inspect.Type) ->
 
 def _explain_unknown(name: str, place: schema.Place, payload: Any, root: inspect.Type) -> ClientError:
     """Return the error of a key that its object does not have, with the field that is probably meant."""
-    path = f"{schema.dotted(place)}.{errors.quoted(name)}".removeprefix(".")
-    error = errors.unknown_parameter(path)
-    holder = schema.schema_at(payload, place, root)
-    value = schema.value_at(payload, place)
-    struct = schema.struct_for(value, holder) if isinstance(value, dict) else None
+    parent, value = schema.dotted(place), schema.value_at(payload, place)
+    error = errors.unknown_parameter(f"{parent}.{errors.quoted(name)}".removeprefix("."))
+    struct = schema.struct_for(value, schema.schema_at(payload, place, root)) if isinstance(value, dict) else None
     if struct is None:
         return error
     meant = nearest_field(name, [field.encode_name for field in struct.fields])
-    return error if meant is None or not schema.has_field(struct, meant) else meaning(error, _beside(path, name, meant))
-
-
-def _beside(path: str, name: str, meant: str) -> str:
-    return path.removesuffix(errors.quoted(name)) + meant
+    if meant is None or not schema.has_field(struct, meant):
+        return error
+    return meaning(error, f"{parent}.{meant}".removeprefix("."))
 
 
 def _explain_value(text: str, place: schema.Place, payload: Any, root: inspect.Type) -> ClientError:

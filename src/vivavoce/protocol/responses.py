@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
-from vivavoce.protocol.extensions import ResponseExtension
+from vivavoce.protocol.extensions import ResponseExtension, ResponseReport
 from vivavoce.protocol.items import ClientItem, Item, ItemReference
 from vivavoce.protocol.session import (
     AudioFormat,
@@ -101,6 +101,7 @@ class Response(msgspec.Struct, frozen=True, kw_only=True):
     audio: ResponseAudio
     usage: Usage | None = None
     metadata: dict[str, str] | None = None
+    vivavoce: ResponseReport | UnsetType = UNSET  # only for clients that asked for it
 
 
 class ResponseAudioOutputParams(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -10,7 +10,7 @@ import msgspec
 from msgspec import UNSET, Meta, UnsetType
 
 from vivavoce.protocol.errors import ClientError
-from vivavoce.protocol.extensions import ExtensionPatch, SessionExtension
+from vivavoce.protocol.extensions import ExtensionPatch, SessionCost, SessionExtension
 from vivavoce.protocol.tools import FunctionTool as FunctionTool
 from vivavoce.protocol.tools import McpTool as McpTool
 from vivavoce.protocol.tools import Tool, ToolChoice, Tools
@@ -371,5 +371,6 @@ def _merged_extension(session: RealtimeSession, given: ExtensionPatch | None) ->
             current,
             events=current.events if given.events is None else given.events,
             pre_roll_ms=current.pre_roll_ms if given.pre_roll_ms is None else given.pre_roll_ms,
+            cost=current.cost if given.cost is None else SessionCost() if given.cost else UNSET,
         )
     return UNSET if current == SessionExtension() else current

@@ -12,6 +12,7 @@ from msgspec import Meta, inspect
 from vivavoce.protocol import errors
 from vivavoce.protocol.client_events import SessionUpdate
 from vivavoce.protocol.codec import decode_client_event
+from vivavoce.protocol.misspellings import suggested
 from vivavoce.protocol.rejections import explain
 from vivavoce.protocol.schema import normalised
 from vivavoce.protocol.session import VOICES, SessionPatch
@@ -68,7 +69,7 @@ def decode_secret_body(payload: bytes, voices: Collection[str] = VOICES) -> Secr
     """
     fields = body_fields(payload)
     session = fields.pop("session", None)
-    expires_after = decode_fields(fields, _SecretFrame).expires_after
+    expires_after = decode_fields(fields, _SecretFrame, ("session",)).expires_after
     is_given = session is not None and bytes(session) != b"null"
     return SecretBody(expires_after=expires_after, session=decode_session(session, voices) if is_given else None)
 
@@ -92,15 +93,18 @@ def body_fields(payload: bytes) -> Fields:
         raise unreadable_body(str(error)) from error
 
 
-def decode_fields(fields: Mapping[str, msgspec.Raw], type_: type[_T]) -> _T:
+def decode_fields(fields: Mapping[str, msgspec.Raw], type_: type[_T], beside: Collection[str] = ()) -> _T:
     """Return members of a body as a struct that has no session object in it; nulls are taken for absent keys.
+
+    Args:
+        beside: members that the body may have as well, for naming the one that a misspelt one means.
 
     Raises:
         ClientError: a member is not as the type says, or is not in it.
     """
     for name in fields:
         if name not in type_.__struct_fields__:
-            raise errors.unknown_parameter(errors.quoted(name))
+            raise suggested(errors.unknown_parameter(errors.quoted(name)), (*type_.__struct_fields__, *beside))
     schema = inspect.type_info(type_)
     body = normalised(builtins_of(fields), schema)
     try:

@@ -55,6 +55,9 @@ class HostedSession:
         while self.is_behind():  # noqa: ASYNC110  # engines report a level, not an event
             await asyncio.sleep(CATCH_UP_POLL_S)
 
+    def set_full(self, is_full: bool) -> None:
+        """Do nothing: what is made here waits for `Sink.writable`."""
+
     # SessionWatch and Performer -------------------------------------------------------------------------------
 
     def reduce_noise(self, wanted: ReduceNoise) -> None:

@@ -10,6 +10,7 @@ from typing import Protocol, assert_never
 import msgspec
 from msgspec import UNSET
 
+from vivavoce.core.spending import PaidModels
 from vivavoce.core.vocabulary import (
     AbortTranscript,
     CallMcpTool,
@@ -66,6 +67,7 @@ class EngineSet(msgspec.Struct, frozen=True):
     noise_reducer: NoiseReducer | None = None
     mcp: McpConnector | None = None
     translator: Translator | None = None
+    paid: PaidModels = PaidModels()  # which of these engines stand for models elsewhere
 
     @property
     def honoured(self) -> frozenset[str]:

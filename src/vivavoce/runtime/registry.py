@@ -11,6 +11,7 @@ from vivavoce.core.configuring import configured, shown
 from vivavoce.core.policy import SessionPolicy
 from vivavoce.core.rate_limits import RateLimits
 from vivavoce.core.session import LocalSession
+from vivavoce.core.spending import NO_SPENDING, PaidModels, Spending, SpendingBook
 from vivavoce.core.state import Profile
 from vivavoce.core.vocabulary import Draining, Opened
 from vivavoce.protocol.extensions import SessionExtension
@@ -20,6 +21,7 @@ from vivavoce.protocol.session_fields import EffectiveSession
 from vivavoce.runtime.clock import Clock
 from vivavoce.runtime.hosted import HostedSession
 from vivavoce.runtime.performers import EngineSet
+from vivavoce.runtime.relays import RelayEntry, RelayPlan, open_relay
 from vivavoce.runtime.runner import Runner, TraceEntry
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionRequest, Sink
 from vivavoce.runtime.tracing import Tracer
@@ -40,6 +42,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     tokens_per_min: int = 0
     max_sessions: int = 100
     max_sessions_per_key: int = 100
+    spending: SpendingBook | None = None  # None: nothing costs anything
 
 
 class Registry:
@@ -53,13 +56,16 @@ class Registry:
         ids: IdSource,
         trace: Callable[[str, TraceEntry], None] | None = None,
         tracer: Tracer | None = None,
+        relay: RelayPlan | None = None,
     ) -> None:
         """Make a host of sessions.
 
         Args:
             trace: told every call into a session's core, for replays.
             tracer: keeps the traces that clients ask for; None: nothing is kept.
+            relay: to which upstreams sessions are relayed; None: none are.
         """
+        self._relay = relay
         self._tracer = tracer
         self._engines = engines
         self._settings = settings
@@ -83,19 +89,38 @@ class Registry:
             ClientError: the request's configuration cannot be had.
         """
         self._check_capacity(request)
-        engines = self._engines_of(request)
+        if (plan := self._relay) is not None and self.relays(request.model):
+            return self._open_relay(plan, request, sink)
+        return self.open_local(request, sink)
+
+    def relays(self, model: str | None) -> bool:
+        """Return whether sessions of a model are relayed; None is no model in particular."""
+        return self._relay is not None and self._relay.serves(model, known=model in self._engines)
+
+    def open_local(self, request: SessionRequest, sink: Sink, engines: EngineSet | None = None) -> LiveSession:
+        """Start a session on engines of this process: those of its model, or the given ones.
+
+        Raises:
+            ClientError: the request's configuration cannot be had.
+        """
+        engines = engines or self._engines_of(request)
         profile = self._profile(request, engines)
         effective = self._configured(request, engines, profile)
         hosted = HostedSession(effective.id, engines, sink, self._tracer)
-        core = LocalSession(
-            effective,
-            self._ids,
-            profile.policy,
-            kind=profile.kind,
-            limits=profile.limits,
-            instructions=profile.instructions,
+        spending = self._account(request, engines.paid)
+        profile = msgspec.structs.replace(profile, spending=spending, paid=engines.paid)
+        core = LocalSession.with_profile(effective, self._ids, profile)
+        hosted.run_with(self._runner(core, hosted, request, spending))
+        self._enter(hosted, request)
+        hosted.post(Opened(self._clock.unix_s()))
+        return hosted
+
+    def _open_relay(self, plan: RelayPlan, request: SessionRequest, sink: Sink) -> LiveSession:
+        spending = self._account(request, PaidModels(generator=plan.model_of(request)))
+        entry = RelayEntry(self._ids.make("sess"), request, sink, spending)
+        hosted = open_relay(
+            plan, entry, self._clock, self._ids, on_closed=lambda: self._leave(hosted, request, spending)
         )
-        hosted.run_with(self._runner(core, hosted, request))
         self._enter(hosted, request)
         hosted.post(Opened(self._clock.unix_s()))
         return hosted
@@ -185,13 +210,22 @@ class Registry:
             return session
         return configured(session, request.configuration, profile)
 
-    def _runner(self, core: LocalSession, hosted: HostedSession, request: SessionRequest) -> Runner:
+    def _account(self, request: SessionRequest, models: PaidModels) -> Spending:
+        """Open the account of a session with the ledger of its key; `_leave` closes it."""
+        book = self._settings.spending
+        if book is None:
+            return NO_SPENDING
+        now = self._clock.monotonic_s()
+        book.clock.set(self._clock.unix_s(), now)
+        return book.session(request.credential_id, now, models)
+
+    def _runner(self, core: LocalSession, hosted: HostedSession, request: SessionRequest, spending: Spending) -> Runner:
         trace = self._trace
         return Runner(
             core,
             hosted,
             self._clock,
-            on_closed=lambda: self._leave(hosted, request),
+            on_closed=lambda: self._leave(hosted, request, spending),
             trace=None if trace is None else lambda entry: trace(hosted.id, entry),
         )
 
@@ -209,7 +243,8 @@ class Registry:
             self._live_by_key[request.credential_id] += 1
         self._empty.clear()
 
-    def _leave(self, hosted: LiveSession, request: SessionRequest) -> None:
+    def _leave(self, hosted: LiveSession, request: SessionRequest, spending: Spending = NO_SPENDING) -> None:
+        spending.close(self._clock.monotonic_s())
         del self._live[hosted.id]
         if request.credential_id is not None:
             self._live_by_key[request.credential_id] -= 1

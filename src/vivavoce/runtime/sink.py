@@ -75,6 +75,10 @@ class LiveSession(Protocol):
 
     async def caught_up(self) -> None: ...
 
+    def set_full(self, is_full: bool) -> None:
+        """The client does not take what it is sent, or takes it again: what comes from elsewhere can wait."""
+        ...
+
 
 class SessionHost(Protocol):
     """Opens sessions; implemented by `runtime.registry`."""

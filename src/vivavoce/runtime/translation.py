@@ -247,5 +247,8 @@ class HostedTranslation:
         while self.is_behind():  # noqa: ASYNC110  # engines report a level, not an event
             await asyncio.sleep(CATCH_UP_POLL_S)
 
+    def set_full(self, is_full: bool) -> None:
+        """Do nothing: what is made here waits for `Sink.writable`."""
+
     def _post(self, input: TranslationSessionInput) -> None:
         self._runner.post(cast(Input, input))  # see above

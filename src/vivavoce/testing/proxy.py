@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, Sequence
-from typing import Any, Final, Literal, cast
+from typing import Any, Final, Literal, Protocol, cast
 from urllib.parse import urlsplit
 
 import msgspec
@@ -33,6 +33,18 @@ class Passed(msgspec.Struct, frozen=True):
 
 
 Tap = Callable[[Passed], None]
+
+
+class Translator(Protocol):
+    """Translates the text messages of one connection, between a client and a server that speak different dialects."""
+
+    def client(self, message: bytes) -> tuple[Sequence[bytes], Sequence[bytes]]:
+        """Return what the server gets for a message of the client, and what the client gets in answer at once."""
+        ...
+
+    def server(self, message: bytes) -> Sequence[bytes]:
+        """Return what the client gets for a message of the server."""
+        ...
 
 
 class Proxy(msgspec.Struct, frozen=True):
@@ -60,6 +72,8 @@ class _Route(msgspec.Struct, frozen=True):
     upstream_tls: ssl.SSLContext | None
     tap: Tap | None
     mutate: Callable[[], Mutator] | None
+    translate: Callable[[], Translator] | None
+    headers: Sequence[str]
 
 
 class _Wire(msgspec.Struct, frozen=True):
@@ -78,6 +92,8 @@ async def recording_proxy(
     *,
     tap: Tap | None = None,
     mutate: Callable[[], Mutator] | None = None,
+    translate: Callable[[], Translator] | None = None,
+    headers: Sequence[str] = (),
     tls: ssl.SSLContext | None = None,
     upstream_tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Proxy]:
@@ -87,6 +103,8 @@ async def recording_proxy(
         server_url: `http://host:port`, or the same with `ws`, `https` or `wss`; a path in it is not used.
         tap: is told every text and binary message in the order of the wire, after `mutate`.
         mutate: makes, for each connection, the function that replaces the server's text messages.
+        translate: makes, for each connection, what translates the text messages of both; no use beside `mutate`.
+        headers: lines to add to the heads of requests.
         tls: the server-side context with the certificate shown to clients; None: no TLS.
         upstream_tls: the context for dialling a server with TLS; None: the machine's usual trust.
     """
@@ -98,6 +116,8 @@ async def recording_proxy(
         upstream_tls=(upstream_tls or ssl.create_default_context()) if is_tls else None,
         tap=tap,
         mutate=mutate,
+        translate=translate,
+        headers=headers,
     )
     try:
         async with asyncio.TaskGroup() as group, _listening(route, group, tls) as proxy:
@@ -169,7 +189,7 @@ def _for_server(request: bytes, route: _Route, client: _Wire, is_upgrade: bool) 
     server = f"{route.host}:{route.port}"
     host, port = client.writer.get_extra_info("sockname")[:2]
     first, *lines = request.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-    kept = [first, f"Host: {server}"]
+    kept = [first, f"Host: {server}", *route.headers]
     for line in lines:
         name = line.partition(":")[0].lower()
         if name == "origin":
@@ -222,31 +242,48 @@ class _Messages:
         self._number = number
         self._target = target
         self._mutate = route.mutate() if route.mutate is not None else None
+        self._translator = route.translate() if route.translate is not None else None
         self._begun: dict[Direction, list[Frame]] = {">": [], "<": []}  # the frames of an unfinished message
 
     async def pass_frame(self, source: _Wire, target: _Wire, direction: Direction) -> bool:
         """Hand on one frame, or the messages that stand for it."""
         frame = await _read_frame(source.reader, is_masked=direction == ">")
-        for outgoing in self._replacements(frame, direction):
-            if outgoing.opcode in DATA_OPCODES and self._route.tap is not None:
-                message = bytes(outgoing.data) if outgoing.opcode is Opcode.BINARY else _text(outgoing)
-                self._route.tap(Passed(self._number, self._target, direction, message))
-            target.writer.write(outgoing.serialize(mask=direction == ">"))
+        onward, back = self._replacements(frame, direction)
+        for outgoing in onward:
+            self._send(outgoing, target, direction)
+        for answer in back:
+            self._send(answer, source, "<")
         return True
 
-    def _replacements(self, frame: Frame, direction: Direction) -> Sequence[Frame]:
-        """The frames to send for one that came: none within a message, as many as the mutator wants after it."""
+    def _send(self, frame: Frame, wire: _Wire, direction: Direction) -> None:
+        if frame.opcode in DATA_OPCODES and self._route.tap is not None:
+            message = bytes(frame.data) if frame.opcode is Opcode.BINARY else _text(frame)
+            self._route.tap(Passed(self._number, self._target, direction, message))
+        wire.writer.write(frame.serialize(mask=direction == ">"))
+
+    def _replacements(self, frame: Frame, direction: Direction) -> tuple[Sequence[Frame], Sequence[Frame]]:
+        """The frames to send for one that came, onward and back: none within a message, any number after it."""
         if frame.opcode not in DATA_OPCODES:
-            return [frame]
+            return [frame], []
         begun = self._begun[direction]
         begun.append(frame)
         if not frame.fin:
-            return []
+            return [], []
         whole = Frame(begun[0].opcode, b"".join(part.data for part in begun))
         begun.clear()
-        if self._mutate is None or direction == ">" or whole.opcode is Opcode.BINARY:
-            return [whole]
-        return [Frame(Opcode.TEXT, text.encode()) for text in self._mutate(_text(whole))]
+        if whole.opcode is Opcode.BINARY:
+            return [whole], []
+        if self._translator is not None:
+            return self._translated(self._translator, bytes(whole.data), direction)
+        if self._mutate is None or direction == ">":
+            return [whole], []
+        return [Frame(Opcode.TEXT, text.encode()) for text in self._mutate(_text(whole))], []
+
+    def _translated(
+        self, translator: Translator, message: bytes, direction: Direction
+    ) -> tuple[Sequence[Frame], Sequence[Frame]]:
+        onward, back = translator.client(message) if direction == ">" else (translator.server(message), ())
+        return [Frame(Opcode.TEXT, one) for one in onward], [Frame(Opcode.TEXT, one) for one in back]
 
 
 def _text(frame: Frame) -> str:

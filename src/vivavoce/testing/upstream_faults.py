@@ -52,6 +52,18 @@ def _tell_and_close(code: str, message: str, close_code: int) -> Strike:
     return strike
 
 
+def at_start(fault: Fault) -> Fault:
+    """Return a fault that drops the connection, and strikes the next one in place of its `session.created`."""
+    strike = fault.strike
+    assert strike is not None, f"{fault.name} is no fault of open connections"
+
+    def answer(connection: UpstreamConnection, request: Request) -> None:
+        connection.accept(request)
+        strike(connection)
+
+    return Fault(f"{fault.name}_at_start", answer=answer)
+
+
 def _never_answer(connection: UpstreamConnection, request: Request) -> None:
     """The client waits for its handshake."""
 

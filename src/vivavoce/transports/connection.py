@@ -8,6 +8,7 @@ import asyncio
 import base64
 import enum
 import hashlib
+from collections.abc import Callable
 from typing import Final, Protocol, runtime_checkable
 
 import msgspec
@@ -140,13 +141,21 @@ class FrameReceiver(Protocol):
 
 
 class FrameLink(Protocol):
-    """What a backend does for its endpoint."""
+    """What a backend does for its endpoint.
+
+    `deliver_text` takes text messages that came whole, in one frame; the endpoint sets it while it would do nothing
+    with them but pass them on, and a backend may then spare it the frame.
+    """
+
+    deliver_text: Callable[[bytes], None] | None
 
     def start(self, transport: asyncio.Transport, handshake: Handshake, endpoint: FrameReceiver) -> None:
         """Send the 101 answer and become the transport's protocol."""
         ...
 
-    def send_text(self, payload: bytes) -> None: ...
+    def text_sender(self) -> Callable[[bytes], None]:
+        """Return what sends a text message, once the link has been started."""
+        ...
 
     def send_ping(self) -> None: ...
 
@@ -160,8 +169,8 @@ class FrameLink(Protocol):
 
     def buffered_bytes(self) -> int: ...
 
-    def received_bytes(self) -> int:
-        """Bytes that arrived since the connection began."""
+    def progress(self) -> int:
+        """Return a figure that changes when bytes arrive."""
         ...
 
     def discard_input(self) -> None:
@@ -177,6 +186,8 @@ class FrameLink(Protocol):
 
 class MessageJoiner:
     """Joins fragments to messages; never holds more than `MESSAGE_LIMIT_BYTES`."""
+
+    __slots__ = ("_opcode", "_parts", "_size_bytes")
 
     def __init__(self) -> None:
         self._opcode: int | None = None
@@ -199,6 +210,10 @@ class MessageJoiner:
             self._opcode = opcode
         self._parts.append(payload)
         return self._take() if is_last else None
+
+    def is_empty(self) -> bool:
+        """Return whether no message has begun."""
+        return self._opcode is None
 
     def _check_order(self, opcode: int) -> None:
         if opcode == Opcode.CONTINUATION and self._opcode is None:

@@ -1,9 +1,14 @@
-"""Frames by picows, on transports of aiofastnet.
+"""Frames by picows, on transports of aiofastnet; as a server, and as a client of an upstream.
 
 picows sends payloads above 8 KiB as a view of a buffer it uses again; only aiofastnet's transports copy what they
-queue, so this backend refuses any other transport (tests/transports/test_connection.py keeps the proof). Its own
-pings and its frame limit are off: the endpoint pings, and the limit is checked on bytes received, because picows
-drops the connection so soon after an oversized header that the close frame is lost.
+queue, so this backend refuses any other transport (tests/transports/test_connection_contract.py keeps the proof). Its
+own pings are off: the endpoint pings.
+
+Every message takes the way through `on_ws_frame` and `text_sender`: nothing is counted, kept or called there that
+another place can do. So bytes are not counted as they arrive (`progress` looks how full picows' buffer is), and the
+parser is picows' own, without a method of ours between it and the transport. What the parser finds wrong is learned
+from its log (`_FrameLog`). It closes the transport 10 ms later, and a socket closed with unread data destroys the
+close frame; so the socket is kept open and read for a while (`_drain`).
 
 On uvloop a TCP reset that arrives behind unread data is not noticed by reading: libuv reports the error once and
 stops polling, and aiofastnet takes a short read for the end of what there is. The next write notices it, at the
@@ -12,7 +17,9 @@ latest the next ping.
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 import aiofastnet
@@ -21,8 +28,9 @@ import picows
 from picows.picows import WSProtocol  # type: ignore[attr-defined]  # public in the module, missing in its stub
 
 from vivavoce.transports.connection import (
+    CLOSE_INTERNAL,
     CLOSE_PROTOCOL,
-    CLOSE_TOO_BIG,
+    LINGER_S,
     MESSAGE_LIMIT_BYTES,
     READ_BUFFER_BYTES,
     FrameReceiver,
@@ -30,16 +38,23 @@ from vivavoce.transports.connection import (
     accept_of,
 )
 
-_NO_FRAME_LIMIT: Final = 1 << 62
-_FRAME_HEADER_LIMIT_BYTES: Final = 14
+_KEPT_SEND_BUFFER_BYTES: Final = 8192  # picows keeps a buffer as large as the largest message it has masked
+_MASK_ROOM_BYTES: Final = 14  # the longest header of a frame, RFC 6455 section 5.2
+_TEXT: Final = picows.WSMsgType.TEXT
 _LOG: Final = logging.getLogger(__name__)
 
 
 class _FrameLog:
-    """What picows may log: exceptions, which are our bugs.
+    """What picows would log. It tells nowhere else that it ends a connection: then `end` learns the close code.
 
-    Its other entries are one or two per connection, request heads, and clients' mistakes, which it calls errors.
+    Logged are exceptions out of our listener, which are our bugs. The other entries are one or two per connection,
+    request heads, and what the peer did wrong.
     """
+
+    __slots__ = ("_end",)
+
+    def __init__(self, end: Callable[[int], None]) -> None:
+        self._end = end
 
     def isEnabledFor(self, level: int) -> bool:
         return False
@@ -47,13 +62,25 @@ class _FrameLog:
     def ignore(self, *entry: object, **fields: object) -> None:
         """Log nothing."""
 
-    log = debug = info = warning = error = ignore
+    log = debug = info = ignore
+
+    def error(self, message: str, *values: object) -> None:
+        """The parser found a rule broken: it tells the close code and a reason."""
+        match values:
+            case ((int() as code, str()),):
+                self._end(int(code))
+            case _:
+                self._end(CLOSE_PROTOCOL)
 
     def exception(self, message: str, *values: object) -> None:
-        _LOG.exception(message, *values)
+        """The parser failed, on a close code that its enumeration lacks for example, or our listener did."""
+        if message.startswith("WS parser"):
+            self._end(CLOSE_PROTOCOL)
+        else:
+            _LOG.exception(message, *values)
+            self._end(CLOSE_INTERNAL)
 
-
-_FRAME_LOG: Final = _FrameLog()
+    warning = exception  # so a client's parser calls an exception out of our listener
 
 
 class UpgradeRequest(msgspec.Struct, frozen=True):
@@ -65,10 +92,16 @@ class UpgradeRequest(msgspec.Struct, frozen=True):
 
 
 class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see the import
-    """picows' parser, counting what arrives."""
+    """picows' parser; what it lacks besides is the endpoint's business."""
+
+    __slots__ = ("_endpoint", "_headers")
 
     def __init__(
-        self, make_listener: Callable[..., object], endpoint: FrameReceiver, request: UpgradeRequest | None = None
+        self,
+        make_listener: Callable[..., object],
+        endpoint: FrameReceiver,
+        log: _FrameLog,
+        request: UpgradeRequest | None = None,
     ) -> None:
         """Make the parser of a server, or with a `request` that of a client."""
         headers = None if request is None else list(request.headers)
@@ -77,7 +110,7 @@ class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see t
             None if request is None else request.target,
             request is not None,  # is_client_side
             make_listener,
-            _FRAME_LOG,
+            log,
             True,  # disconnect_on_exception
             None,  # websocket_handshake_timeout
             False,  # enable_auto_ping
@@ -85,15 +118,12 @@ class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see t
             0,
             picows.WSAutoPingStrategy.PING_WHEN_IDLE,
             False,  # enable_auto_pong
-            _NO_FRAME_LIMIT,
+            MESSAGE_LIMIT_BYTES,
             headers,
             READ_BUFFER_BYTES,
         )
         self._headers = headers
         self._endpoint = endpoint
-        self.is_closing = False  # a close frame of ours was sent, not one of picows' own
-        self.received_bytes = 0
-        self.frames_end_bytes = 0  # where in the received bytes the last whole frame ended
 
     def feed(self, data: bytes) -> None:
         """Take bytes as if they had been received."""
@@ -102,22 +132,15 @@ class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see t
             buffer = self.get_buffer(-1)
             taken = min(len(buffer), len(rest))
             buffer[:taken] = rest[:taken]
-            super().buffer_updated(taken)
+            self.buffer_updated(taken)
             rest = rest[taken:]
 
-    def forget_headers(self) -> None:
-        """Drop what the upgrade was asked with: a key stays in nobody's memory for longer than it is needed."""
+    def forget_upgrade(self) -> None:
+        """Drop what was asked and answered: a key stays in memory no longer than it is needed."""
         self.transport.request.headers.clear()
+        self.transport.response.headers.clear()
         if self._headers is not None:
             self._headers.clear()
-
-    def buffer_updated(self, nbytes: int) -> None:
-        self.received_bytes += nbytes
-        super().buffer_updated(nbytes)
-        if self.received_bytes - self.frames_end_bytes > MESSAGE_LIMIT_BYTES + _FRAME_HEADER_LIMIT_BYTES:
-            self._endpoint.fail(CLOSE_TOO_BIG, f"Messages are limited to {MESSAGE_LIMIT_BYTES} bytes.")
-        elif self.transport.is_close_frame_sent and not self.is_closing:
-            self._endpoint.fail(CLOSE_PROTOCOL, "")  # picows found a broken rule and has sent its close frame
 
     def eof_received(self) -> bool:
         self._endpoint.receive_eof()
@@ -135,6 +158,12 @@ class _Discard(asyncio.BufferedProtocol):
 
     def __init__(self, endpoint: FrameReceiver) -> None:
         self._endpoint = endpoint
+        self._kept: int | None = None
+
+    def keep(self, transport: asyncio.Transport) -> None:
+        """Keep a descriptor of the transport's socket, to go on when the transport is gone."""
+        if self._kept is None:
+            self._kept = os.dup(transport.get_extra_info("socket").fileno())
 
     def get_buffer(self, sizehint: int) -> bytearray:
         return self._scratch
@@ -143,42 +172,78 @@ class _Discard(asyncio.BufferedProtocol):
         return None
 
     def connection_lost(self, exc: Exception | None) -> None:
+        if self._kept is not None:
+            _drain(self._kept)
         self._endpoint.transport_lost()
+
+
+def _drain(kept: int) -> None:
+    """Read and drop what arrives on a socket until its peer has closed, for `LINGER_S` at most; then close it."""
+    loop = asyncio.get_running_loop()
+
+    def drop() -> None:
+        try:
+            is_over = not os.read(kept, 64 * 1024)
+        except BlockingIOError:
+            return
+        except OSError:
+            is_over = True
+        if is_over:
+            end()
+
+    def end() -> None:
+        deadline.cancel()
+        loop.remove_reader(kept)
+        os.close(kept)
+
+    deadline = loop.call_later(LINGER_S, end)
+    loop.add_reader(kept, drop)
 
 
 class PicowsLink(picows.WSListener):
     """A `FrameLink` by picows; also the listener that picows calls."""
 
+    __slots__ = (
+        "_arrivals",
+        "_endpoint",
+        "_frames",
+        "_has_heard",
+        "_is_broken",
+        "_protocol",
+        "_transport",
+        "deliver_text",
+    )
+
     def __init__(self) -> None:
+        self.deliver_text: Callable[[bytes], None] | None = None
         self._endpoint: FrameReceiver | None = None
         self._protocol: _FrameProtocol | None = None
         self._frames: picows.WSTransport | None = None
         self._transport: asyncio.Transport | None = None
+        self._has_heard = False  # a frame, since the last look at the progress
+        self._arrivals = 0  # looks that found one
+        self._is_broken = False  # picows is about to close the transport
 
     # FrameLink ------------------------------------------------------------------------------------------------
 
     def start(self, transport: asyncio.Transport, handshake: Handshake, endpoint: FrameReceiver) -> None:
-        if not isinstance(transport, aiofastnet.Transport):
-            raise TypeError(f"expected a transport of aiofastnet, got {type(transport).__name__}")
-        self._endpoint = endpoint
-        self._transport = transport
+        self._adopt(transport, endpoint)
         response = picows.WSUpgradeResponse.create_101_response(handshake.headers)
         answer = picows.WSUpgradeResponseWithListener(response, self)
-        self._protocol = _FrameProtocol(lambda request: answer, endpoint)
+        self._protocol = _FrameProtocol(lambda request: answer, endpoint, _FrameLog(self._end))
         transport.set_protocol(self._protocol)
         self._protocol.connection_made(transport)
         self._protocol.feed(_request_head(handshake.key))
+        self._protocol.forget_upgrade()
         transport.resume_reading()
 
     # As a client ----------------------------------------------------------------------------------------------
 
     def ask(self, transport: asyncio.Transport, request: UpgradeRequest, endpoint: FrameReceiver) -> str:
         """Send the request of a client on a transport that somebody else reads; returns its `Sec-WebSocket-Key`."""
-        if not isinstance(transport, aiofastnet.Transport):
-            raise TypeError(f"expected a transport of aiofastnet, got {type(transport).__name__}")
-        self._endpoint = endpoint
-        self._transport = transport
-        self._protocol = _FrameProtocol(lambda request, response: self, endpoint, request)
+        self._adopt(transport, endpoint)
+        log = _FrameLog(self._end)
+        self._protocol = _FrameProtocol(lambda request, response: self, endpoint, log, request)
         self._protocol.connection_made(transport)
         return str(self._protocol.transport.request.headers["Sec-WebSocket-Key"])
 
@@ -187,19 +252,25 @@ class PicowsLink(picows.WSListener):
         assert self._transport is not None and self._protocol is not None, "begun before it was asked"
         self._transport.set_protocol(self._protocol)
         self._protocol.feed(_answer_head(key))
-        self._protocol.forget_headers()
+        self._protocol.forget_upgrade()
 
     def feed(self, data: bytes) -> None:
         """Take bytes that were read before `begin`."""
         assert self._protocol is not None, "fed before it was begun"
-        self._protocol.received_bytes += len(data)
         self._protocol.feed(data)
 
     # Both sides -----------------------------------------------------------------------------------------------
 
-    def send_text(self, payload: bytes) -> None:
+    def _adopt(self, transport: asyncio.Transport, endpoint: FrameReceiver) -> None:
+        if not isinstance(transport, aiofastnet.Transport):
+            raise TypeError(f"expected a transport of aiofastnet, got {type(transport).__name__}")
+        self._endpoint = endpoint
+        self._transport = transport
+
+    def text_sender(self) -> Callable[[bytes], None]:
         assert self._frames is not None, "sent before the start"
-        self._frames.send(picows.WSMsgType.TEXT, payload)
+        send = partial(self._frames.send, _TEXT)
+        return partial(_send_masked, self._frames, send) if self._frames.is_client_side else send
 
     def send_ping(self) -> None:
         assert self._frames is not None, "sent before the start"
@@ -210,8 +281,7 @@ class PicowsLink(picows.WSListener):
         self._frames.send_pong(payload)
 
     def send_close(self, code: int, reason: str) -> None:
-        assert self._frames is not None and self._protocol is not None, "sent before the start"
-        self._protocol.is_closing = not self._frames.is_close_frame_sent
+        assert self._frames is not None, "sent before the start"
         self._frames.send_close(code, reason)  # type: ignore[arg-type]  # its stub lacks the codes from 3000 on
 
     def pause_reading(self) -> None:
@@ -225,13 +295,23 @@ class PicowsLink(picows.WSListener):
     def buffered_bytes(self) -> int:
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
-    def received_bytes(self) -> int:
-        return 0 if self._protocol is None else self._protocol.received_bytes
+    def progress(self) -> int:
+        if self._protocol is None:
+            return 0
+        self._arrivals += self._has_heard
+        self._has_heard = False
+        return (self._arrivals << 32) - len(self._protocol.get_buffer(-1))
 
     def discard_input(self) -> None:
-        if self._transport is not None and self._endpoint is not None:
-            self._transport.set_protocol(_Discard(self._endpoint))
-            self.resume_reading()
+        transport = self._transport
+        if transport is None or self._endpoint is None or transport.is_closing():
+            return
+        protocol = transport.get_protocol()
+        discard = protocol if isinstance(protocol, _Discard) else _Discard(self._endpoint)
+        if self._is_broken:
+            discard.keep(transport)
+        transport.set_protocol(discard)
+        transport.resume_reading()
 
     def disconnect(self) -> None:
         if self._transport is not None:
@@ -247,13 +327,29 @@ class PicowsLink(picows.WSListener):
         self._frames = transport
 
     def on_ws_frame(self, transport: picows.WSTransport, frame: picows.WSFrame) -> None:
-        protocol, endpoint = self._protocol, self._endpoint
-        assert protocol is not None and endpoint is not None, "frames come after the start"
-        protocol.frames_end_bytes = protocol.received_bytes - frame.tail_size
+        self._has_heard = True
+        deliver = self.deliver_text
+        if deliver is None or not frame.fin or frame.msg_type is not _TEXT or frame.rsv1 or frame.rsv2 or frame.rsv3:
+            self._receive(frame)
+        else:
+            deliver(frame.get_payload_as_bytes())
+
+    def _receive(self, frame: picows.WSFrame) -> None:
+        assert self._endpoint is not None, "frames come after the start"
         if frame.rsv1 or frame.rsv2 or frame.rsv3:
-            endpoint.fail(CLOSE_PROTOCOL, "Reserved bits are set, and no extension was agreed.")
+            self._endpoint.fail(CLOSE_PROTOCOL, "Reserved bits are set, and no extension was agreed.")
             return
-        endpoint.receive_frame(int(frame.msg_type), bool(frame.fin), frame.get_payload_as_bytes())  # type: ignore[call-overload]  # an IntEnum, against its stub
+        self._endpoint.receive_frame(int(frame.msg_type), bool(frame.fin), frame.get_payload_as_bytes())  # type: ignore[call-overload]  # an IntEnum, against its stub
+
+    def _end(self, code: int) -> None:
+        """Take it that picows ends the connection: in a moment it sends a close frame with this code.
+
+        Messages before the one that is wrong are still to be delivered, so the endpoint learns it afterwards.
+        """
+        assert self._transport is not None and self._endpoint is not None, "parsed after the start"
+        self._is_broken = True
+        self._transport.pause_reading()
+        asyncio.get_running_loop().call_soon(self._endpoint.fail, code, "")
 
     def pause_writing(self) -> None:
         assert self._endpoint is not None, "called back before the start"
@@ -262,6 +358,14 @@ class PicowsLink(picows.WSListener):
     def resume_writing(self) -> None:
         assert self._endpoint is not None, "called back before the start"
         self._endpoint.unblock_writing()
+
+
+def _send_masked(frames: picows.WSTransport, send: Callable[[bytes], None], payload: bytes) -> None:
+    """Send a client's text message; a large one from memory that is not kept."""
+    if len(payload) <= _KEPT_SEND_BUFFER_BYTES:
+        send(payload)
+    else:
+        frames.send_reuse_external_bytearray(_TEXT, bytearray(_MASK_ROOM_BYTES) + payload, _MASK_ROOM_BYTES)
 
 
 def _request_head(key: str) -> bytes:

@@ -156,6 +156,8 @@ class WebSocketSession:
         self._release(Hold.BEHIND)
 
     def _set_full(self, is_full: bool) -> None:
+        if self._session is not None:
+            self._session.set_full(is_full)
         if is_full:
             self._hold(Hold.OUTBOX)
         else:

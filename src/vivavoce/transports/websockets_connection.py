@@ -2,7 +2,8 @@
 
 import asyncio
 import socket
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from functools import partial
 
 from websockets.exceptions import PayloadTooBig, ProtocolError
 from websockets.frames import Frame
@@ -24,6 +25,7 @@ class WebsocketsLink(asyncio.Protocol):
     """A `FrameLink` by the `websockets` library; also the transport's protocol."""
 
     def __init__(self) -> None:
+        self.deliver_text: Callable[[bytes], None] | None = None  # every frame goes to the endpoint here
         self._endpoint: FrameReceiver | None = None
         self._transport: asyncio.Transport | None = None
         self._reader = StreamReader()
@@ -42,8 +44,8 @@ class WebsocketsLink(asyncio.Protocol):
         transport.set_protocol(self)
         transport.resume_reading()
 
-    def send_text(self, payload: bytes) -> None:
-        self._send(Opcode.TEXT, payload)
+    def text_sender(self) -> Callable[[bytes], None]:
+        return partial(self._send, Opcode.TEXT)
 
     def send_ping(self) -> None:
         self._send(Opcode.PING, b"")
@@ -65,7 +67,7 @@ class WebsocketsLink(asyncio.Protocol):
     def buffered_bytes(self) -> int:
         return 0 if self._transport is None else self._transport.get_write_buffer_size()
 
-    def received_bytes(self) -> int:
+    def progress(self) -> int:
         return self._received_bytes
 
     def discard_input(self) -> None:

@@ -19,3 +19,6 @@ from vivavoce.wiring.serving import key_file as key_file
 from vivavoce.wiring.serving import run_server as run_server
 from vivavoce.wiring.serving import url_of as url_of
 from vivavoce.wiring.serving import web_directory as web_directory
+from vivavoce.wiring.speech import EnginesByModel as EnginesByModel
+from vivavoce.wiring.speech import LocalSpeech as LocalSpeech
+from vivavoce.wiring.speech import optional_assets as optional_assets

@@ -27,6 +27,7 @@ from vivavoce.engines.base import (
     TurnScorer,
 )
 from vivavoce.runtime.performers import EngineSet
+from vivavoce.wiring.speech import LocalSpeech
 
 DETECTOR_ASSET: Final = "silero-vad"
 NOISE_REDUCER_ASSET: Final = "rnnoise-wasm"
@@ -52,11 +53,20 @@ class SharedEngines(msgspec.Struct, frozen=True):
 class Pipelines:
     """The engine sets of the configured models, and which of them are up."""
 
-    def __init__(self, sets: dict[EngineName, EngineSet], default: EngineName, shared: SharedEngines) -> None:
-        self.sets = sets
+    def __init__(
+        self,
+        sets: dict[EngineName, EngineSet],
+        default: EngineName,
+        shared: SharedEngines,
+        speech: LocalSpeech | None = None,
+    ) -> None:
+        self.sets = sets  # a set is replaced when better speech engines become available
+        self.speech = speech
         self._default = default
         self._shared = shared
-        self._up: set[str] = set()
+        self._up: set[EngineName] = set()
+        if speech is not None:
+            speech.when_better(self._improve)
 
     def readiness(self) -> dict[str, bool]:
         """Whether each engine that must be up has answered its warm-up."""
@@ -76,16 +86,16 @@ class Pipelines:
                 await engine.start()
             except EngineError as error:
                 _log.warning("engine cannot start", extra={"engine": engine.capabilities.name, "reason": str(error)})
-        self._up.add(self._default)
+        await self._come_up(self._default)
 
     async def start_others(self) -> None:
         """Start the other pipelines; one that cannot start is logged, and its sessions get its error."""
-        for name, engines in self.sets.items():
+        for name, engines in tuple(self.sets.items()):
             if name in self._up:
                 continue
             try:
                 await start_engines(engines_of(engines))
-                self._up.add(name)
+                await self._come_up(name)
             except EngineError as error:
                 _log.warning("pipeline cannot start", extra={"pipeline": name, "reason": str(error)})
 
@@ -93,6 +103,20 @@ class Pipelines:
         """Release all engines."""
         for engine in (*self._shared.all, *(engine for set in self.sets.values() for engine in engines_of(set))):
             await engine.close()
+        if self.speech is not None:
+            await self.speech.close()
+
+    async def _come_up(self, name: EngineName) -> None:
+        self._up.add(name)
+        if self.speech is not None and self.speech.can_improve(self.sets[name]):
+            await self.speech.start()
+            self._improve()
+
+    def _improve(self) -> None:
+        """Give the pipelines that are up the better speech engines, as far as there are any."""
+        if self.speech is not None:
+            for name in self._up:
+                self.sets[name] = self.speech.improved(self.sets[name])
 
 
 def engines_of(engines: EngineSet) -> tuple[Engine, ...]:
@@ -134,10 +158,11 @@ def build_pipelines(configuration: Configuration) -> Pipelines:
         ConfigurationError: the script cannot be read, or the default engine has no such voice.
         AssetError: the default pipeline needs a model file that is not installed.
     """
-    default = configuration.engines.default
+    default, failover = configuration.local_default, configuration.upstream.failover
     shared = build_shared(configuration)
     sets: dict[EngineName, EngineSet] = {}
-    for name in dict.fromkeys((default, *configuration.models.table.values())):
+    wanted = (default, *configuration.models.table.values(), *((failover,) if failover else ()))
+    for name in dict.fromkeys(name for name in wanted if name != "upstream"):
         try:
             sets[name] = msgspec.structs.replace(
                 build_engines(name, configuration),
@@ -150,7 +175,7 @@ def build_pipelines(configuration: Configuration) -> Pipelines:
                 raise
             _log.warning("pipeline left out", extra={"pipeline": name, "reason": str(error)})
     _check_voice(configuration.session.voice, sets[default].synthesizer.capabilities.voices)
-    return Pipelines(sets, default, shared)
+    return Pipelines(sets, default, shared, LocalSpeech(configuration))
 
 
 def _check_voice(voice: str, voices: tuple[str, ...]) -> None:
@@ -162,7 +187,7 @@ def _check_voice(voice: str, voices: tuple[str, ...]) -> None:
 def narrow_to(configuration: Configuration, model: str | None) -> Configuration:
     """Return a configuration with only the pipeline that serves a model; None asks for the default model."""
     table = configuration.models.table
-    name = table.get(model or "", configuration.engines.default)
+    name = table.get(model or "", configuration.local_default)
     engines = configuration.engines.model_copy(update={"default": name})
     served = {model: engine for model, engine in table.items() if engine == name}
     models = configuration.models.model_copy(update={"table": served})

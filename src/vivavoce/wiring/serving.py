@@ -19,12 +19,24 @@ from vivavoce.engines.base import EngineError
 from vivavoce.runtime.clock import RandomIds, SystemClock
 from vivavoce.runtime.registry import Registry, SessionSettings
 from vivavoce.runtime.tracing import Tracer
+from vivavoce.runtime.upstreams import ToolBox
 from vivavoce.store.credentials import KEY_FILE_NAME, CredentialsUnreadable, KeyFile
 from vivavoce.wiring.engines import Pipelines, build_pipelines, first_failure
+from vivavoce.wiring.relay import build_relay, failover_to, refuse_anonymous
+from vivavoce.wiring.tools import build_tools
 
 
-def build_registry(configuration: Configuration, pipelines: Pipelines, tracer: Tracer | None = None) -> Registry:
-    """Return the host that opens sessions on the pipelines, by model name; without a tracer no traces are kept."""
+def build_registry(
+    configuration: Configuration,
+    pipelines: Pipelines,
+    tracer: Tracer | None = None,
+    tools: ToolBox | None = None,
+) -> Registry:
+    """Return the host that opens sessions on the pipelines, or relays them; without a tracer no traces are kept.
+
+    Raises:
+        ConfigurationError: as `build_relay` and `build_tools`.
+    """
     table = configuration.models.table
     engines = {model: pipelines.sets[name] for model, name in table.items() if name in pipelines.sets}
     settings = SessionSettings(
@@ -37,7 +49,13 @@ def build_registry(configuration: Configuration, pipelines: Pipelines, tracer: T
         max_sessions=configuration.server.max_sessions,
         max_sessions_per_key=configuration.server.max_sessions_per_key,
     )
-    return Registry(engines, settings, SystemClock(), RandomIds(), tracer=tracer)
+    relay = None
+    if configuration.upstream.url:
+        failover = configuration.upstream.failover
+        other = failover_to(failover, lambda: registry, lambda: pipelines.sets[failover]) if failover else None
+        relay = build_relay(configuration, tools, other)
+    registry = Registry(engines, settings, SystemClock(), RandomIds(), tracer=tracer, relay=relay)
+    return registry
 
 
 def session_policy(configuration: Configuration) -> SessionPolicy:
@@ -75,7 +93,8 @@ def app_settings(configuration: Configuration) -> AppSettings:
             drain_s=server.drain_s,
             tls=tls_files(server, data_directory(configuration) / "tls", datetime.now(UTC)),
         )
-        open_access(settings, SystemClock())  # raises what is wrong with keys, names and origins
+        keys, _ = open_access(settings, SystemClock())  # raises what is wrong with keys, names and origins
+        refuse_anonymous(configuration, keys.has_keys)
     except ValueError as error:
         raise ConfigurationError(f"server: {error}.") from error
     except CredentialsUnreadable as error:
@@ -100,6 +119,14 @@ def web_directory() -> Path | None:
     return next((path for path in candidates if (path / "index.html").is_file()), None)
 
 
+def model_catalogue(configuration: Configuration) -> ModelCatalogue:
+    """Return the models that may be named: where sessions are relayed by default, only those that go somewhere."""
+    cards = tuple(ModelCard(name) for name in configuration.models.table)
+    is_strict = configuration.models.strict or configuration.engines.default == "upstream"
+    patterns = configuration.upstream.models if configuration.upstream.url else ()
+    return ModelCatalogue(cards, is_strict, patterns)
+
+
 async def run_server(configuration: Configuration, ready: Callable[[str], None]) -> None:
     """Serve until SIGTERM or SIGINT, then drain and return.
 
@@ -113,10 +140,10 @@ async def run_server(configuration: Configuration, ready: Callable[[str], None])
     """
     settings = app_settings(configuration)
     pipelines = build_pipelines(configuration)
-    cards = tuple(ModelCard(name) for name in configuration.models.table)
-    catalogue = ModelCatalogue(cards, configuration.models.strict)
+    catalogue = model_catalogue(configuration)
     tracer = Tracer(data_directory(configuration) / "traces")
-    app = build_app(settings, build_registry(configuration, pipelines, tracer), catalogue, pipelines.readiness)
+    registry = build_registry(configuration, pipelines, tracer, build_tools(configuration))
+    app = build_app(settings, registry, catalogue, pipelines.readiness)
     try:
         await _serve_and_warm_up(Server(settings, app), pipelines, ready)
     finally:

@@ -24,10 +24,10 @@ describe('readEngine', () => {
     expect(readEngine({ model: 'gpt-realtime' })).toMatchObject({ title: 'gpt-realtime', isDemoGrade: false, isAligned: false });
   });
 
-  test('a relayed model is called that, and its text is not taken to be aligned with its sound', () => {
+  test('a relayed model is called hosted, and its text is not taken to be aligned with its sound', () => {
     const engine = readEngine({ model: 'gpt-realtime', vivavoce: { engine: 'upstream' } });
 
-    expect(engine).toMatchObject({ title: 'Hosted model, relayed', isDemoGrade: false, isAligned: false });
+    expect(engine).toMatchObject({ title: 'Hosted model', isDemoGrade: false, isAligned: false });
   });
 
   test('has the cost where the server tells it', () => {

@@ -6,7 +6,7 @@ const TITLES: Readonly<Record<string, string>> = {
   embedded: 'Built-in engine',
   scripted: 'Scripted engine',
   hybrid: 'Hybrid engine',
-  upstream: 'Hosted model, relayed',
+  upstream: 'Hosted model',
 };
 
 /** What each stage does, by its job. */

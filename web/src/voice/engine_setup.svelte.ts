@@ -33,7 +33,8 @@ export class EngineSetup {
   /** Asks for everything anew. */
   async load(): Promise<void> {
     await this.#attempt(async () => {
-      [this.pipelines, this.assets] = await Promise.all([this.#api.pipelines(), this.#api.assets()]);
+      this.pipelines = await this.#api.pipelines(); // first by itself: a server that wants a key is asked once
+      this.assets = await this.#api.assets();
       this.problem = null;
       this.isLoaded = true;
       this.#follow();

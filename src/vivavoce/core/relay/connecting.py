@@ -7,6 +7,7 @@ silence: nobody speaks, nothing is being answered. What happened meanwhile is to
 from typing import Final
 
 from vivavoce.core.lifecycle import Lifecycle, advance
+from vivavoce.core.relay.hearing_events import note_input
 from vivavoce.core.relay.links import Link, LinkPhase
 from vivavoce.core.relay.replay import seed_bodies, seed_items
 from vivavoce.core.relay.responses import DISCONNECTED, failed
@@ -63,9 +64,9 @@ def replace(state: RelayState, now: float) -> bool:
     if old is not None:
         _catch_up(state, link)
         state.out.append(CloseUpstream(old.number))
-    is_other_target = old is None or old.target != link.target
     state.links.use(link, now)
-    _greet_client(state, link, is_other_target=is_other_target)
+    note_input(state, link)
+    _greet_client(state, link)
     _hand_over(state, link)
     return True
 
@@ -147,12 +148,13 @@ def _is_gone(item_id: str, present: set[str]) -> bool:
     return item_id not in present and not item_id.endswith("_out")
 
 
-def _greet_client(state: RelayState, link: Link, *, is_other_target: bool) -> None:
-    if not state.client.is_greeted:
-        state.client.is_greeted = True
-        state.tell({"type": "session.created", "session": shown_session(state, link)})
-    elif is_other_target and link.target:
-        state.tell({"type": "session.updated", "session": shown_session(state, link)})
+def _greet_client(state: RelayState, link: Link) -> None:
+    """Tell the client its session: at the start, and where another engine answers from now on."""
+    client = state.client
+    if not client.is_greeted or client.target != link.target:
+        name = "session.updated" if client.is_greeted else "session.created"
+        state.tell({"type": name, "session": shown_session(state, link)})
+    client.is_greeted, client.target = True, link.target
 
 
 def _hand_over(state: RelayState, link: Link) -> None:

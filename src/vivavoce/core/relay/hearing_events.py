@@ -5,6 +5,7 @@ from typing import Final
 
 from vivavoce.core.relay.links import Link
 from vivavoce.core.relay.mirror import MirrorItem
+from vivavoce.core.relay.old_items import bytes_per_ms
 from vivavoce.core.relay.state import RelayState, Utterance
 from vivavoce.core.relay.vocabulary import Body, Json
 
@@ -19,8 +20,9 @@ def input_of(link: Link) -> Body:
     return given if isinstance(given, dict) else {}
 
 
-def note_detector(state: RelayState, link: Link) -> None:
-    """The session may have another detector: silence need not be kept where one listens."""
+def note_input(state: RelayState, link: Link) -> None:
+    """The session may have another format or detector: silence need not be kept where one listens."""
+    state.journal.bytes_per_ms = bytes_per_ms(input_of(link).get("format"))
     state.journal.keeps_silence_only = input_of(link).get("turn_detection") is not None and not state.utterance.item_id
 
 
@@ -73,13 +75,13 @@ def _committed(state: RelayState, link: Link, event: Body, now: float) -> Body |
     answers = is_detected and isinstance(detection, dict) and detection.get("create_response") is not False
     is_realtime = state.setting.kind == "realtime"
     state.utterance = Utterance(owes_answer=answers and is_realtime)
-    note_detector(state, link)
+    note_input(state, link)
     return event
 
 
 def _cleared(state: RelayState, link: Link, event: Body, now: float) -> Body | None:
     state.utterance = Utterance(owes_answer=state.utterance.owes_answer)
-    note_detector(state, link)
+    note_input(state, link)
     return event
 
 

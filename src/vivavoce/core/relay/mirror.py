@@ -159,7 +159,7 @@ def _part_of(body: Body, index: int) -> Body | None:
 
 
 def cut_words(text: str, share: float) -> str:
-    """Return about so much of a text, at the end of a word; `share` in [0, 1]. Where in it the audio was is not told."""
+    """Return about so much of a text, up to the end of a word; `share` in [0, 1]."""
     if share >= 1:
         return text
     kept = text[: round(len(text) * max(0.0, share))]

@@ -1,8 +1,8 @@
 """What a fresh upstream is told of a conversation that it did not hear.
 
-Items keep their ids. The user's audio becomes its words, the assistant's its transcript; audio whose words are not known
-is given as audio where it was kept. Items that only their own upstream can make (lists of MCP tools, approvals) are left
-out, MCP calls become function calls with their outputs.
+Items keep their ids. The user's audio becomes its words, the assistant's its transcript; audio whose words are not
+known is given as audio where it was kept. Items that only their own upstream can make (lists of MCP tools, approvals)
+are left out, MCP calls become function calls with their outputs.
 """
 
 import base64

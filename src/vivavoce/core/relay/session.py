@@ -38,6 +38,8 @@ from vivavoce.protocol.errors import session_expired
 from vivavoce.protocol.ids import IdSource
 
 _BROKEN: Final = UpstreamFault("broken", "The upstream sent what is no event.")
+_REFUSED: Final = UpstreamFault("refused", "The upstream refused the session.")
+_EXHAUSTED: Final = UpstreamFault("quota_exhausted", "The upstream serves this account no more.")
 _TIMEOUT: Final = UpstreamFault("timeout", "The upstream did not open a session in time.")
 
 
@@ -46,6 +48,12 @@ class RelaySession:
 
     def __init__(self, setting: RelaySetting, ids: IdSource, spending: Spending) -> None:
         self._state = RelayState(setting, ids, spending)
+
+    @property
+    def takes_messages(self) -> bool:
+        """Whether messages of the client go on; otherwise they are held. True as well when it does not matter."""
+        state = self._state
+        return state.links.live is not None or state.span.lifecycle not in TAKES_INPUT
 
     # Audio, beside the rest -----------------------------------------------------------------------------------
 
@@ -184,14 +192,13 @@ class RelaySession:
         if link.phase is LinkPhase.GREETING:
             if type_ == "session.created" and isinstance(session, dict):
                 connecting.greet(state, link, session, now)
-                upstream_events.note_session(state, link, body)
             elif type_ == "error" and isinstance(error, dict):
-                kind = "quota_exhausted" if error.get("code") in upstream_events.FATAL_ERRORS else "refused"
+                is_fatal = error.get("code") in upstream_events.FATAL_ERRORS
                 state.out.append(CloseUpstream(link.number))
-                self._failed(link, UpstreamFault(kind, "The upstream refused the session."), now)
+                self._failed(link, _EXHAUSTED if is_fatal else _REFUSED, now)
             return
-        if type_ == "session.updated":
-            upstream_events.note_session(state, link, body)
+        if type_ == "session.updated" and isinstance(session, dict):
+            link.session = session
             settle_asked(link, type_)
         elif type_ == "conversation.item.added" and isinstance(item, dict):
             settle_asked(link, str(item.get("id")))
@@ -210,8 +217,7 @@ class RelaySession:
         if link is None:
             return
         if link is state.links.live:
-            doomed = UpstreamFault("quota_exhausted", "The upstream serves this account no more.")
-            connecting.lose(state, doomed if link.is_doomed else fault, now)
+            connecting.lose(state, _EXHAUSTED if link.is_doomed else fault, now)
         else:
             connecting.fail(state, fault, now)
 

@@ -56,6 +56,7 @@ class ClientView(msgspec.Struct):
 
     configuration: Body  # all its updates in one, as a fresh upstream is given it
     is_greeted: bool = False
+    target: int = 0  # that answers
     configuration_version: int = 0
     updates: deque[Body] = deque()  # without an answer yet
     shows_cost: bool = False

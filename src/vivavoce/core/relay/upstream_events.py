@@ -8,7 +8,7 @@ from vivavoce.core.relay.journal import SETTLED_BY
 from vivavoce.core.relay.links import Link, settle_asked
 from vivavoce.core.relay.messages import AudioDelta, encode
 from vivavoce.core.relay.mirror import MirrorItem
-from vivavoce.core.relay.old_items import bytes_per_ms, cut, output_bytes_per_ms
+from vivavoce.core.relay.old_items import cut, output_bytes_per_ms
 from vivavoce.core.relay.showing import shown_session
 from vivavoce.core.relay.state import FINAL_EVENTS, RelayState
 from vivavoce.core.relay.vocabulary import Body, Json, PassOn
@@ -62,21 +62,11 @@ def _with_visible_place(state: RelayState, body: Body) -> Body:
 # Sessions -------------------------------------------------------------------------------------------------------
 
 
-def note_session(state: RelayState, link: Link, event: Body) -> None:
-    """Take the session as the upstream shows it."""
-    session = event.get("session")
-    if not isinstance(session, dict):
-        return
-    link.session = session
-    audio = session.get("audio")
-    given = audio.get("input") if isinstance(audio, dict) else None
-    if isinstance(given, dict):
-        state.journal.bytes_per_ms = bytes_per_ms(given.get("format"))
-    hearing_events.note_detector(state, link)
-
-
 def _session_updated(state: RelayState, link: Link, event: Body, now: float) -> Body | None:
-    note_session(state, link, event)
+    session = event.get("session")
+    if isinstance(session, dict):
+        link.session = session
+        hearing_events.note_input(state, link)
     if settle_asked(link, "session.updated"):
         return None
     state.journal.settle("session.updated")

@@ -24,6 +24,7 @@ class ThoughtFilter:
 
     def __init__(self) -> None:
         self._held = ""  # what may be the beginning of a tag
+        self._blank = ""  # white space before the answer
         self._closing = ""  # the tag that ends the thought; empty outside one
         self._has_thought = False
         self._has_shown = False  # whether anything but white space was passed on
@@ -64,10 +65,12 @@ class ThoughtFilter:
         return "" if self._closing else text
 
     def _shown(self, text: str) -> str:
-        """White space between a thought and the answer belongs to neither."""
+        """Hold back white space before the answer: between a thought and the answer it belongs to neither."""
         if self._has_shown:
             return text
-        if self._has_thought:
-            text = text.lstrip()
-        self._has_shown = bool(text.strip())
-        return text
+        text, self._blank = self._blank + text, ""
+        if not text.strip():
+            self._blank = text
+            return ""
+        self._has_shown = True
+        return text.lstrip() if self._has_thought else text

@@ -55,7 +55,6 @@ class MoonshineTranscriber:
         return Capabilities(
             name=NAME,
             has_word_times=True,
-            has_confidence=True,
             is_streaming=True,
             languages=(self._language,),
             note="Runs on this machine with punctuation and word times; one language.",

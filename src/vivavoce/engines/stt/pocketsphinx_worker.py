@@ -14,7 +14,7 @@ import signal
 import socket
 import struct
 from collections.abc import Callable, Iterator
-from typing import Any, Final, NotRequired, Protocol, TypedDict
+from typing import Any, Final, Protocol, TypedDict
 
 START: Final = 1  # to the worker: the utterance begins; payload empty
 AUDIO: Final = 2  # to the worker: pcm16le, mono, 16 kHz
@@ -48,7 +48,6 @@ class WordRow(TypedDict):
     text: str
     start_ms: int
     end_ms: int
-    confidence: NotRequired[float]
 
 
 class Progress(TypedDict):

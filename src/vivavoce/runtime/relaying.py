@@ -1,0 +1,265 @@
+"""Runs relayed sessions: the links to upstreams, the functions of the server, and audio on the shortest way.
+
+Audio that goes on as it came passes beside the runner: the core counts it, and it is sent. Everything else is an
+input. Backpressure crosses: while the client takes nothing its upstream is not read, while the upstream takes nothing
+(or there is none) the client is not read.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any, Final, cast
+
+import msgspec
+
+from vivavoce.core.relay.session import RelaySession
+from vivavoce.core.relay.vocabulary import (
+    CallTool,
+    CancelTool,
+    ClientMessage,
+    CloseUpstream,
+    DialUpstream,
+    PassOn,
+    RelayInput,
+    RelayOutput,
+    SendUpstream,
+    ToolReturned,
+    UpstreamClosed,
+    UpstreamFailed,
+    UpstreamFault,
+    UpstreamMessage,
+    UpstreamOpened,
+)
+from vivavoce.core.session import Session
+from vivavoce.core.vocabulary import Close, Input, Output, Send
+from vivavoce.protocol.codec import encode_server_event
+from vivavoce.runtime.clock import Clock
+from vivavoce.runtime.runner import Performer, Runner
+from vivavoce.runtime.sink import Sink
+from vivavoce.runtime.tasks import Tasks
+from vivavoce.runtime.upstreams import (
+    ToolBox,
+    ToolError,
+    UpstreamConnector,
+    UpstreamLink,
+    UpstreamRequest,
+    UpstreamUnavailable,
+)
+from vivavoce.runtime.watching import RelayWatch
+
+_log = logging.getLogger(__name__)
+
+_TOOL_FAILED: Final = "The function failed."
+
+
+class RelayParts(msgspec.Struct, frozen=True):
+    """What a relayed session works with."""
+
+    connectors: Sequence[UpstreamConnector]
+    request: UpstreamRequest
+    sink: Sink
+    clock: Clock
+    tools: ToolBox | None = None
+    watch: RelayWatch | None = None
+
+
+class Leg:
+    """One link of a session: the `UpstreamListener` of its connection."""
+
+    __slots__ = ("_number", "_relay", "link")
+
+    def __init__(self, relay: "HostedRelay", number: int) -> None:
+        self._relay = relay
+        self._number = number
+        self.link: UpstreamLink | None = None
+
+    def receive(self, message: bytes) -> None:
+        """A text message came."""
+        if not self._relay.pass_back(self._number, message):
+            self._relay.run(UpstreamMessage(self._number, message))
+
+    def link_failed(self, fault: UpstreamFault) -> None:
+        self._relay.run(UpstreamFailed(self._number, fault))
+
+    def block_writing(self) -> None:
+        self._relay.set_blocked(True)
+
+    def unblock_writing(self) -> None:
+        self._relay.set_blocked(False)
+
+    def link_closed(self, code: int, reason: str) -> None:
+        self._relay.forget(self._number)
+        self._relay.run(UpstreamClosed(self._number, code, reason))
+
+
+class HostedRelay:
+    """A relayed session with its runner and its links; a `LiveSession`."""
+
+    takes_messages: Final = True
+
+    def __init__(self, session_id: str, core: RelaySession, parts: RelayParts, on_closed: Callable[[], None]) -> None:
+        self._id = session_id
+        self._core = core
+        self._parts = parts
+        self._sink = parts.sink
+        self._legs: dict[int, Leg] = {}
+        self._tasks: dict[int | str, Tasks] = {}  # by number of a link, by id of a call
+        self._sequence = 0
+        self._is_full = False  # the client does not take what it is sent
+        self._is_blocked = False  # the upstream does not take what it is sent
+        self._room = asyncio.Event()  # there is an upstream that takes messages
+        # A runner carries inputs and outputs across unopened.
+        self._runner = Runner(cast(Session, core), cast(Performer, self), parts.clock, on_closed=on_closed)
+
+    @property
+    def id(self) -> str:
+        return self._id
+
+    # LiveSession ----------------------------------------------------------------------------------------------
+
+    def post(self, input: Input | ClientMessage) -> None:
+        """Hand an input of the connection to the session; audio takes the shortest way."""
+        if isinstance(input, ClientMessage):
+            watch = self._parts.watch
+            if watch is not None:
+                watch.client(input.message)
+            if (number := self._core.forwards(input.message)) is not None:
+                link = self._legs[number].link
+                assert link is not None, "a link in use is open"
+                link.send(input.message)
+                return
+        self.run(cast(RelayInput, input))
+
+    def is_behind(self) -> bool:
+        """Whether the upstream takes nothing, or there is none."""
+        return not self._room.is_set()
+
+    async def caught_up(self) -> None:
+        """Return when the upstream takes messages, or the session is over."""
+        await self._room.wait()
+
+    def set_full(self, is_full: bool) -> None:
+        """The client takes nothing: read nothing from the upstream."""
+        self._is_full = is_full
+        for leg in self._legs.values():
+            if leg.link is not None:
+                if is_full:
+                    leg.link.pause_reading()
+                else:
+                    leg.link.resume_reading()
+
+    # Legs -----------------------------------------------------------------------------------------------------
+
+    def pass_back(self, number: int, message: bytes) -> bool:
+        """Send assistant audio on to the client; False for what must be handled."""
+        if self._parts.watch is not None or not self._core.forwards_back(number, message):
+            return False
+        self._sequence += 1
+        self._sink.pass_on(self._sequence, message)
+        return True
+
+    def run(self, input: RelayInput) -> None:
+        """Hand an input to the core."""
+        self._runner.post(cast(Input, input))
+        self._measure()
+
+    def set_blocked(self, is_blocked: bool) -> None:
+        """The upstream does not take what it is sent, or takes it again."""
+        self._is_blocked = is_blocked
+        self._measure()
+
+    def forget(self, number: int) -> None:
+        """A link is gone."""
+        self._legs.pop(number, None)
+
+    def _measure(self) -> None:
+        if self._core.takes_messages and not self._is_blocked:
+            self._room.set()
+        else:
+            self._room.clear()
+
+    # Performer ------------------------------------------------------------------------------------------------
+
+    def perform(self, output: Output | RelayOutput) -> None:
+        """Carry out one output; never blocks."""
+        match output:
+            case PassOn(message=message, is_final=is_final):
+                self._send(message, is_final=is_final)
+            case SendUpstream(link=number, message=message):
+                leg = self._legs.get(number)
+                if leg is not None and leg.link is not None:
+                    leg.link.send(message)
+            case Send(event=event):  # the runner's own, when a session failed
+                self._send(encode_server_event(event))
+            case DialUpstream(link=number, target=target):
+                self._start(number, self._dial(number, target), name="dial upstream")
+            case CloseUpstream(link=number):
+                self._hang_up(number)
+            case CallTool(call_id=call_id):
+                self._start(call_id, self._call(output), name="call function")
+            case CancelTool(call_id=call_id):
+                self._stop(call_id)
+            case Close(code=code, reason=reason):
+                self._sink.close(code, reason)
+            case _:
+                raise AssertionError(f"a relayed session asks for no {type(output).__name__}")
+
+    def close(self) -> None:
+        """Stop everything; may be called again."""
+        for key in tuple(self._tasks):
+            self._stop(key)
+        for number in tuple(self._legs):
+            self._hang_up(number)
+        if self._parts.watch is not None:
+            self._parts.watch.close()
+
+    def _send(self, message: bytes, *, is_final: bool = False) -> None:
+        self._sequence += 1
+        if self._parts.watch is not None:
+            self._parts.watch.server(message)
+        self._sink.pass_on(self._sequence, message, is_final=is_final)
+
+    # Links ----------------------------------------------------------------------------------------------------
+
+    async def _dial(self, number: int, target: int) -> None:
+        leg = self._legs[number] = Leg(self, number)
+        connector = self._parts.connectors[target]
+        try:
+            leg.link = await connector.connect(self._parts.request, leg)
+        except UpstreamUnavailable as unavailable:
+            fault = unavailable.fault
+            _log.warning("upstream unavailable", extra={"session_id": self._id, "kind": fault.kind})
+            self.forget(number)
+            self.run(UpstreamFailed(number, fault))
+            return
+        if self._is_full:
+            leg.link.pause_reading()
+        self.run(UpstreamOpened(number))
+
+    def _hang_up(self, number: int) -> None:
+        self._stop(number)
+        leg = self._legs.pop(number, None)
+        if leg is not None and leg.link is not None:
+            leg.link.close()
+
+    # Functions ------------------------------------------------------------------------------------------------
+
+    async def _call(self, wanted: CallTool) -> None:
+        assert self._parts.tools is not None, "only functions of a tool box are called"
+        try:
+            output, is_error = await self._parts.tools.call(wanted.name, wanted.arguments), False
+        except ToolError as error:
+            output, is_error = str(error), True
+        except Exception:  # a function of the user's: whatever it raises, the conversation goes on
+            _log.exception("function failed", extra={"session_id": self._id, "function": wanted.name})
+            output, is_error = _TOOL_FAILED, True
+        self.run(ToolReturned(wanted.call_id, output, is_error))
+
+    def _start(self, key: int | str, work: Coroutine[Any, Any, None], name: str) -> None:
+        tasks = self._tasks[key] = Tasks()
+        tasks.start(work, name)
+
+    def _stop(self, key: int | str) -> None:
+        tasks = self._tasks.pop(key, None)
+        if tasks is not None:
+            tasks.cancel()

@@ -19,6 +19,7 @@ BENCHMARKS: Final = (
     "model_check",
     "semantic",
     "noise",
+    "hybrid",
 )
 
 

@@ -56,6 +56,12 @@ SHARED: list[Fields] = [
         "to_ga",
     ),
     Fields(
+        "tool_choice: name in function",
+        {"tool_choice": {"type": "function", "function": "f"}},
+        {"tool_choice": {"type": "function", "name": "f"}},
+        "to_ga",
+    ),
+    Fields(
         "tool_choice: MCP", {"tool_choice": "auto"}, {"tool_choice": {"type": "mcp", "server_label": "s"}}, "to_beta"
     ),
     Fields("voice", {"voice": "ash"}, audio_output(voice="ash")),

@@ -30,8 +30,12 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _cannot_be_said(item: pytest.Function) -> bool:
-    parameters = item.callspec.params if hasattr(item, "callspec") else {}
-    return "wire" in parameters and cannot_say(str(parameters["wire"]), item.originalname)
+    """The name of a test has its other parameters behind the wire: `test_x[beta-other]`."""
+    if not hasattr(item, "callspec") or "wire" not in item.callspec.params:
+        return False
+    wire = str(item.callspec.params["wire"])
+    others = item.callspec.id.removeprefix(wire).removeprefix("-")
+    return cannot_say(wire, f"{item.originalname}[{others}]")
 
 
 @pytest.fixture(scope="session", params=WIRES)

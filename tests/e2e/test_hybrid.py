@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import json
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import Coroutine, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
+import pytest
 
 from bench.checked_client import CheckedClient
 from tests.e2e.talking import talking
@@ -27,6 +28,8 @@ from tests.engines.compatible_servers import (
 )
 from tests.engines.realtime_upstream import Peer, Upstream
 from tests.repository.serving import served
+
+T = TypeVar("T")
 
 MODEL = "vivavoce-hybrid"
 SECOND = bytes(range(256)) * 188  # 1.003 s of pcm16le, mono, 24 kHz
@@ -53,59 +56,80 @@ SPOKEN = streams(PCM, "audio/pcm")
 
 
 class Stages(msgspec.Struct):
-    """The servers of the three stages."""
+    """The servers of the three stages, and what makes the program run."""
 
+    runner: asyncio.Runner
     transcriber: Server
     generator: Server
     synthesizer: Server
+    address: str = ""
 
-    @classmethod
-    def of(cls, heard: Answer = HEARD, answered: Answer = ANSWERED, spoken: Answer = SPOKEN) -> "Stages":
-        return cls(Server(heard), Server(answered), Server(spoken))
+    def run(self, scenario: Coroutine[Any, Any, T]) -> T:
+        """Run a scenario on the loop of the servers."""
+
+        async def limited() -> T:
+            async with asyncio.timeout(DEADLINE_S):
+                return await scenario
+
+        return self.runner.run(limited())
+
+    def become(self, heard: Answer = HEARD, answered: Answer = ANSWERED, spoken: Answer = SPOKEN) -> None:
+        """Forget what was asked, and answer like this."""
+        self.transcriber.become(heard)
+        self.generator.become(answered)
+        self.synthesizer.become(spoken)
 
     @property
     def settings(self) -> dict[str, dict[str, Any]]:
-        def at(server: Server, engine: str) -> dict[str, Any]:
-            return {"engine": engine, "base_url": server.settings().base_url, "api_key": KEY, "model": "m"}
-
         return {
-            "transcriber": {**at(self.transcriber, "transcriptions"), "hints": ["keywords"]},
-            "generator": at(self.generator, "chat-completions"),
-            "synthesizer": {**at(self.synthesizer, "speech"), "voices": {"marin": "af_heart", "*": "af_sky"}},
+            "transcriber": {**at(self.transcriber.port, "transcriptions"), "hints": "keywords"},
+            "generator": at(self.generator.port, "chat-completions"),
+            "synthesizer": {**at(self.synthesizer.port, "speech"), "voices": {"marin": "af_heart", "*": "af_sky"}},
         }
 
 
-@contextlib.asynccontextmanager
-async def serving(folder: Path, stages: dict[str, dict[str, Any]]) -> AsyncIterator[str]:
-    """Run a server with these stages on another thread of control; gives its host and port."""
+def at(port: int, engine: str) -> dict[str, Any]:
+    """Return the settings of a stage."""
+    return {"engine": engine, "base_url": f"http://127.0.0.1:{port}/v1", "api_key": KEY, "model": "m"}
+
+
+@contextlib.contextmanager
+def serving(folder: Path, stages: dict[str, dict[str, Any]]) -> Iterator[str]:
+    """Run a server process with these stages; gives its host and port."""
     lines = [
         f"VIVAVOCE_HYBRID__{stage.upper()}__{name.upper()}={value if isinstance(value, str) else json.dumps(value)}"
         for stage, settings in stages.items()
         for name, value in settings.items()
     ]
-    (folder / ".env").write_text(
-        "\n".join(["VIVAVOCE_ENGINES__DEFAULT=hybrid", *lines]).replace('["keywords"]', "keywords")
-    )
-    running = contextlib.ExitStack()
-    command = [sys.executable, "-m", "vivavoce"]
-    try:
-        url = await asyncio.to_thread(running.enter_context, served(command, folder))
-        async with asyncio.timeout(DEADLINE_S):
-            yield url.removeprefix("http://")
-    finally:
-        await asyncio.to_thread(running.close)
+    (folder / ".env").write_text("\n".join(["VIVAVOCE_ENGINES__DEFAULT=hybrid", *lines]))
+    with served([sys.executable, "-m", "vivavoce"], folder) as url:
+        yield url.removeprefix("http://")
 
 
-@contextlib.asynccontextmanager
-async def conversation(folder: Path, stages: Stages, **session: Any) -> AsyncIterator[CheckedClient]:
-    """Talk to a server with these stages, without turn detection."""
-    async with contextlib.AsyncExitStack() as stack:
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stages]:
+    """Give one server process for all tests, with the servers of its stages."""
+    with asyncio.Runner() as runner:
+        stages = Stages(runner, Server(HEARD), Server(ANSWERED), Server(SPOKEN))
+        listening = contextlib.AsyncExitStack()
         for server in (stages.transcriber, stages.generator, stages.synthesizer):
-            await stack.enter_async_context(server.listening())
-        address = await stack.enter_async_context(serving(folder, stages.settings))
-        audio = {"input": {"transcription": {"model": "m"}, **TURN}}
-        client = await stack.enter_async_context(talking(address, MODEL, **{"audio": audio, **session}))
-        yield client
+            runner.run(listening.enter_async_context(server.listening()))
+        with serving(tmp_path_factory.mktemp("hybrid"), stages.settings) as stages.address:
+            yield stages
+        runner.run(listening.aclose())
+
+
+@pytest.fixture
+def stages(running: Stages) -> Stages:
+    """Give the servers as they are at first."""
+    running.become()
+    return running
+
+
+def conversation(stages: Stages, **session: Any) -> contextlib.AbstractAsyncContextManager[CheckedClient]:
+    """Talk to the server without turn detection."""
+    audio = {"input": {"transcription": {"model": "m"}, **TURN}}
+    return talking(stages.address, MODEL, **{"audio": audio, **session})
 
 
 async def speak(client: CheckedClient) -> None:
@@ -121,18 +145,16 @@ def fields(request: Request) -> dict[str, str]:
     return {name: body.removesuffix(b"\r\n").decode() for name, body in named.items() if name != "file"}
 
 
-def test_a_spoken_turn_is_heard_answered_and_spoken_by_the_servers_of_its_stages(tmp_path: Path) -> None:
-    stages = Stages.of()
-
+def test_a_spoken_turn_is_heard_answered_and_spoken_by_the_servers_of_its_stages(stages: Stages) -> None:
     async def scenario() -> tuple[Json, Json, Any]:
         hearing = {"model": "m", "language": "en", "prompt": "A quiz.", "keywords": ["Wien"], "delay": "low"}
-        async with conversation(tmp_path, stages, audio={"input": {"transcription": hearing, **TURN}}) as client:
+        async with conversation(stages, audio={"input": {"transcription": hearing, **TURN}}) as client:
             await speak(client)
             completed = await client.wait_for("conversation.item.input_audio_transcription.completed")
             answer = await client.respond()
             return client.of_type("session.updated")[0]["session"]["vivavoce"], completed, answer
 
-    session, completed, answer = asyncio.run(scenario())
+    session, completed, answer = stages.run(scenario())
 
     assert session["engine"] == "hybrid"
     assert session["stages"]["stt"] == "transcriptions"
@@ -149,19 +171,17 @@ def test_a_spoken_turn_is_heard_answered_and_spoken_by_the_servers_of_its_stages
     assert asked == [(FIRST_CLAUSE.strip(), "af_heart"), (REST, "af_heart")]
 
 
-def test_the_first_clause_is_being_spoken_while_the_rest_is_still_to_be_written(tmp_path: Path) -> None:
-    spoken = Stages.of()
-
+def test_the_first_clause_is_being_spoken_while_the_rest_is_still_to_be_written(stages: Stages) -> None:
     async def answered(request: Request, out: Out) -> None:
         out.head("text/event-stream")
         out.chunk(sse(word(FIRST_CLAUSE), word("and ")))
-        await spoken.synthesizer.asked.wait()  # nothing more is written before speech was asked for
+        await stages.synthesizer.asked.wait()  # nothing more is written before speech was asked for
         await heard.wait()
         out.chunk(sse(word("more.", "stop"), "[DONE]"))
         out.chunk(b"")
 
     async def scenario() -> tuple[list[str], str]:
-        async with conversation(tmp_path, spoken) as client:
+        async with conversation(stages) as client:
             await client.write("Go on.")
             await client.send({"type": "response.create"})
             await client.wait_for("response.output_audio.delta")
@@ -170,18 +190,18 @@ def test_the_first_clause_is_being_spoken_while_the_rest_is_still_to_be_written(
             return before, (await client.answer(0)).text
 
     heard = asyncio.Event()
-    spoken.generator = Server(answered)
-    before, text = asyncio.run(scenario())
+    stages.become(answered=answered)
+    before, text = stages.run(scenario())
 
     assert "response.done" not in before
     assert text == FIRST_CLAUSE + "and more."
 
 
-def test_cancelling_closes_the_stream_of_the_answer(tmp_path: Path) -> None:
-    stages = Stages.of(answered=stalls(sse(word(FIRST_CLAUSE))))
+def test_cancelling_closes_the_stream_of_the_answer(stages: Stages) -> None:
+    stages.become(answered=stalls(sse(word(FIRST_CLAUSE))))
 
     async def scenario() -> Json:
-        async with conversation(tmp_path, stages) as client:
+        async with conversation(stages) as client:
             await client.write("Go on.")
             await client.send({"type": "response.create"})
             await client.wait_for("response.output_audio_transcript.delta")
@@ -189,14 +209,14 @@ def test_cancelling_closes_the_stream_of_the_answer(tmp_path: Path) -> None:
             await stages.generator.hung_up.wait()
             return await client.wait_for("response.done")
 
-    assert asyncio.run(scenario())["response"]["status"] == "cancelled"
+    assert stages.run(scenario())["response"]["status"] == "cancelled"
 
 
-def test_cancelling_closes_the_stream_of_the_speech(tmp_path: Path) -> None:
-    stages = Stages.of(spoken=stalls(PCM, "audio/pcm"))
+def test_cancelling_closes_the_stream_of_the_speech(stages: Stages) -> None:
+    stages.become(spoken=stalls(PCM, "audio/pcm"))
 
     async def scenario() -> Json:
-        async with conversation(tmp_path, stages) as client:
+        async with conversation(stages) as client:
             await client.write("Go on.")
             await client.send({"type": "response.create"})
             await client.wait_for("response.output_audio.delta")
@@ -204,45 +224,43 @@ def test_cancelling_closes_the_stream_of_the_speech(tmp_path: Path) -> None:
             await stages.synthesizer.hung_up.wait()
             return await client.wait_for("response.done")
 
-    assert asyncio.run(scenario())["response"]["status"] == "cancelled"
+    assert stages.run(scenario())["response"]["status"] == "cancelled"
 
 
-def test_deleting_a_turn_closes_the_request_for_its_transcript(tmp_path: Path) -> None:
-    stages = Stages.of(heard=stalls())
+def test_deleting_a_turn_closes_the_request_for_its_transcript(stages: Stages) -> None:
+    stages.become(heard=stalls())
 
     async def scenario() -> None:
-        async with conversation(tmp_path, stages) as client:
+        async with conversation(stages) as client:
             await speak(client)
             committed = await client.wait_for("input_audio_buffer.committed")
             await stages.transcriber.asked.wait()
             await client.send({"type": "conversation.item.delete", "item_id": committed["item_id"]})
             await stages.transcriber.hung_up.wait()
 
-    asyncio.run(scenario())
+    stages.run(scenario())
 
 
-def test_a_server_that_refuses_the_key_fails_the_answer_and_the_session_goes_on(tmp_path: Path) -> None:
-    stages = Stages.of(answered=gives({"error": {"code": "invalid_api_key"}}, "401 Unauthorized"))
+def test_a_server_that_refuses_the_key_fails_the_answer_and_the_session_goes_on(stages: Stages) -> None:
+    stages.become(answered=gives({"error": {"code": "invalid_api_key"}}, "401 Unauthorized"))
 
     async def scenario() -> list[Json]:
-        async with conversation(tmp_path, stages) as client:
+        async with conversation(stages) as client:
             return [(await client.ask("Go on.")).response for _ in range(2)]
 
-    for response in asyncio.run(scenario()):
+    for response in stages.run(scenario()):
         error = response["status_details"]["error"]
         assert (response["status"], error["code"]) == ("failed", "engine_unavailable")
         assert KEY not in str(response)
 
 
-def test_a_transcription_model_that_the_stage_does_not_offer_is_listed_as_ignored(tmp_path: Path) -> None:
-    stages = Stages.of()
-
+def test_a_transcription_model_that_the_stage_does_not_offer_is_listed_as_ignored(stages: Stages) -> None:
     async def scenario() -> Json:
-        async with conversation(tmp_path, stages) as client:
+        async with conversation(stages) as client:
             hearing = {"input": {"transcription": {"model": "whisper-1"}}}
             return await client.configure(audio=hearing)
 
-    session = asyncio.run(scenario())
+    session = stages.run(scenario())
 
     assert session["audio"]["input"]["transcription"]["model"] == "whisper-1"
     assert session["vivavoce"]["ignored"] == ["audio.input.transcription.model"]
@@ -256,22 +274,22 @@ def test_hints_of_the_session_reach_a_realtime_transcription_session(tmp_path: P
         await peer.utterance()
         await peer.complete("What is this?")
 
-    async def scenario() -> Json:
-        stages = Stages.of()
-        async with Upstream(play).listening() as upstream:
-            stages.transcriber.port = upstream.port
-            chosen = {"engine": "hosted-realtime", "hints": ["keywords"], "models": {"best": "gpt-live-transcribe"}}
-            settings = {**stages.settings, "generator": {}, "synthesizer": {}}
-            settings["transcriber"] |= chosen
-            hearing = {"model": "best", "language": "de", "prompt": "A quiz.", "keywords": ["Wien"]}
-            async with (
-                serving(tmp_path, settings) as address,
-                talking(address, MODEL, audio={"input": {"transcription": hearing, **TURN}}) as client,
-            ):
-                await speak(client)
-                return await client.wait_for("conversation.item.input_audio_transcription.completed")
+    async def listen() -> Upstream:
+        return await listening.enter_async_context(Upstream(play).listening())
 
-    completed = asyncio.run(scenario())
+    async def scenario(address: str) -> Json:
+        hearing = {"model": "best", "language": "de", "prompt": "A quiz.", "keywords": ["Wien"]}
+        async with talking(address, MODEL, audio={"input": {"transcription": hearing, **TURN}}) as client:
+            await speak(client)
+            return await client.wait_for("conversation.item.input_audio_transcription.completed")
+
+    with asyncio.Runner() as runner:
+        listening = contextlib.AsyncExitStack()
+        upstream = runner.run(listen())
+        models = {"best": "gpt-live-transcribe"}
+        with serving(tmp_path, {"transcriber": {**at(upstream.port, "hosted-realtime"), "models": models}}) as address:
+            completed = runner.run(asyncio.wait_for(scenario(address), DEADLINE_S))
+        runner.run(listening.aclose())
 
     assert completed["transcript"] == "What is this?"
     assert asked == [{"model": "gpt-live-transcribe", "language": "de", "prompt": "A quiz.", "keywords": ["Wien"]}]

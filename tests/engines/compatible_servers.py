@@ -91,6 +91,12 @@ class Server:
             await asyncio.gather(*(connection.end() for connection in self.connections), return_exceptions=True)
             await server.wait_closed()
 
+    def become(self, *answers: Answer) -> None:
+        """Begin anew with other answers; what was asked before is forgotten."""
+        self._answers = list(answers)
+        self.requests.clear()
+        self.asked, self.hung_up = asyncio.Event(), asyncio.Event()
+
     def settings(self, timeouts: Timeouts | None = None, **options: Any) -> CompatibleServer:
         """Return the settings that lead here; the options are further ones of `CompatibleServer`."""
         return CompatibleServer(f"http://127.0.0.1:{self.port}/v1", KEY, timeouts=timeouts or Timeouts(), **options)

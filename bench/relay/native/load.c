@@ -41,7 +41,10 @@ static const char *key;  // that clients present
 
 static void send_events(struct connection *one, const char *const *events) {
     char text[MESSAGE_LIMIT];
-    for (; *events; events++) send_text(one, text, (size_t)snprintf(text, sizeof text, *events, one->id, one->response));
+    for (; *events; events++) {
+        int size = snprintf(text, sizeof text, *events, one->id, one->response);
+        send_text(one, text, (size_t)size);
+    }
 }
 
 static size_t send_audio(struct connection *one) {  // returns the bytes of its frame
@@ -254,7 +257,8 @@ static void obey(const char *line) {
         order.next_ns = now_ns();
         order.is_talking = strcmp(mode, "talk") == 0;
         strcpy(order.path, path);
-        connected = 0, ticks_from_ns = now_ns(), next_tick = 0, counters[LOST] = counters[LATE] = 0, is_closing = 0;
+        connected = 0, ticks_from_ns = now_ns(), next_tick = 0, is_closing = 0;
+        counters[LOST] = counters[LATE] = counters[FLOODED_BYTES] = 0;
         puts("ok");
     } else if (!strncmp(line, "close", 5)) {
         is_closing = 1;

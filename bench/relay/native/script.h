@@ -9,11 +9,13 @@ enum { AUDIO_CHARACTERS = 2560 };  // 40 ms of PCM16 at 24 kHz in base64
 #define SESSION \
     "{\"type\":\"realtime\",\"object\":\"realtime.session\",\"id\":\"sess_%1$s\",\"model\":\"gpt-realtime\"," \
     "\"output_modalities\":[\"audio\"],\"instructions\":\"Be brief.\",\"tools\":[],\"tool_choice\":\"auto\"," \
-    "\"max_output_tokens\":\"inf\",\"tracing\":null,\"truncation\":\"auto\",\"prompt\":null,\"expires_at\":1893456000," \
+    "\"max_output_tokens\":\"inf\",\"tracing\":null,\"truncation\":\"auto\",\"prompt\":null," \
+    "\"expires_at\":1893456000,\"include\":null," \
     "\"audio\":{\"input\":{\"format\":{\"type\":\"audio/pcm\",\"rate\":24000},\"transcription\":null," \
-    "\"noise_reduction\":null,\"turn_detection\":{\"type\":\"server_vad\",\"threshold\":0.5,\"prefix_padding_ms\":300," \
-    "\"silence_duration_ms\":500,\"idle_timeout_ms\":null,\"create_response\":false,\"interrupt_response\":false}}," \
-    "\"output\":{\"format\":{\"type\":\"audio/pcm\",\"rate\":24000},\"voice\":\"marin\",\"speed\":1.0}},\"include\":null}"
+    "\"noise_reduction\":null,\"turn_detection\":{\"type\":\"server_vad\",\"threshold\":0.5," \
+    "\"prefix_padding_ms\":300,\"silence_duration_ms\":500,\"idle_timeout_ms\":null," \
+    "\"create_response\":false,\"interrupt_response\":false}}," \
+    "\"output\":{\"format\":{\"type\":\"audio/pcm\",\"rate\":24000},\"voice\":\"marin\",\"speed\":1.0}}}"
 
 #define RESPONSE(status, output, usage) \
     "{\"object\":\"realtime.response\",\"id\":\"resp_%1$s_%2$u\",\"status\":\"" status "\",\"status_details\":null," \
@@ -77,7 +79,8 @@ static const char *const END[] = {
     0,
 };
 
-static const char APPEND[] = "{\"type\":\"input_audio_buffer.append\",\"event_id\":\"event_T%016llx\",\"audio\":\"%s\"}";
+static const char APPEND[] =
+    "{\"type\":\"input_audio_buffer.append\",\"event_id\":\"event_T%016llx\",\"audio\":\"%s\"}";
 static const char DELTA[] =
     "{\"type\":\"response.output_audio.delta\",\"event_id\":\"event_T%016llx\",\"response_id\":\"resp_%s_%u\","
     "\"item_id\":\"item_%s_%u\",\"output_index\":0,\"content_index\":0,\"delta\":\"%s\"}";

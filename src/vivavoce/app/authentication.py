@@ -56,6 +56,11 @@ class KeyRing:
         is_open = not self.has_keys
         return [one for one in secrets if (is_open or one.credential_id in admitted) and one.id not in revoked]
 
+    def name_of(self, credential_id: str) -> str | None:
+        """Return the name of a key of the key file, by what stands for it in limits and logs."""
+        keys = () if self._stored is None else self._stored.credentials().keys
+        return next((key.name for key in keys if key.digest.startswith(credential_id)), None)
+
     def _live_digests(self) -> tuple[bytes, ...]:
         if self._stored is None:
             return self._digests

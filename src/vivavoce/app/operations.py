@@ -8,6 +8,7 @@ from vivavoce.app.assets_api import FETCH_PATH as ASSET_FETCH_PATH
 from vivavoce.app.assets_api import LIST_PATH as ASSETS_PATH
 from vivavoce.app.assets_api import AssetCard, AssetCards
 from vivavoce.app.client_secrets import CREATE_PATHS, LIST_PATH, DeletedSecret, SecretAnswer, SecretList
+from vivavoce.app.cost_api import COST_PATH, PRICES_PATH, CostCard, PriceCards
 from vivavoce.app.engines_api import PATH as ENGINES_PATH
 from vivavoce.app.engines_api import PipelineCards
 from vivavoce.app.legacy import PATHS as LEGACY_PATHS
@@ -79,6 +80,7 @@ def operations() -> list[Operation]:
         *_beta_operations(),
         *_own_operations(),
         *_engine_operations(),
+        *_cost_operations(),
         *_open_operations(),
     ]
 
@@ -195,6 +197,17 @@ def _engine_operations() -> list[Operation]:
     return [
         Operation(id=id, method=method, path=path, summary=summary, answers=answers)
         for id, method, path, summary, answers in described
+    ]
+
+
+def _cost_operations() -> list[Operation]:
+    described: list[tuple[str, str, str, Any]] = [
+        ("showCost", COST_PATH, "Show what the key of this request has spent today.", CostCard),
+        ("listPrices", PRICES_PATH, "List what models cost.", PriceCards),
+    ]
+    return [
+        Operation(id=id, method="get", path=path, summary=summary, answers={200: answer})
+        for id, path, summary, answer in described
     ]
 
 

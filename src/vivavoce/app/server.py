@@ -23,6 +23,7 @@ from uvicorn.server import ServerState
 from vivavoce.app.access import AccessPolicy, access_policy
 from vivavoce.app.authentication import Gatekeeper, KeyRing
 from vivavoce.app.client_secrets import secret_routes
+from vivavoce.app.cost_api import cost_routes, spending_of
 from vivavoce.app.engines_api import Backstage, backstage_routes
 from vivavoce.app.gate import RequestGate
 from vivavoce.app.http import Readiness, build_http
@@ -38,6 +39,7 @@ from vivavoce.app.tls_gate import TlsGate
 from vivavoce.app.translations import translation_routes
 from vivavoce.app.upgrade import UpgradePolicy, never_translates
 from vivavoce.app.websocket_protocol import RealtimeClient, RealtimeEndpoint, RealtimeWebSocketProtocol, RefusedClient
+from vivavoce.core.spending import SpendingBook
 from vivavoce.protocol.codec import decode_client_event
 from vivavoce.runtime.clock import Clock, RandomIds, SystemClock
 from vivavoce.runtime.sink import SessionHost, TranslationHost
@@ -146,7 +148,7 @@ def build_app(
     mint = Mint(host, gatekeeper.secrets, models)
     translations = host if isinstance(host, TranslationHost) else None
     translates = never_translates if translations is None else translations.translates
-    more = rest_routes(mint, gatekeeper, translates, backstage)
+    more = rest_routes(mint, gatekeeper, translates, backstage, spending_of(host))
     routes = build_http(models, readiness, lambda: lifecycle.is_draining, settings.web_dir, more)
     realtime = RealtimeEndpoint(
         policy=UpgradePolicy(access, gatekeeper, models, translates),
@@ -184,7 +186,11 @@ def _watch(key_file: Path | None, clock: Clock) -> KeyWatch | None:
 
 
 def rest_routes(
-    mint: Mint, gatekeeper: Gatekeeper, translates: Callable[[str | None], bool], backstage: Backstage | None = None
+    mint: Mint,
+    gatekeeper: Gatekeeper,
+    translates: Callable[[str | None], bool],
+    backstage: Backstage | None = None,
+    book: SpendingBook | None = None,
 ) -> list[Route]:
     """Return the routes of the REST surface besides models and health."""
     return [
@@ -193,6 +199,7 @@ def rest_routes(
         *translation_routes(gatekeeper.secrets, RandomIds().make, translates),
         *backstage_routes(backstage or Backstage()),
         *local_server_routes(),
+        *cost_routes(book, gatekeeper.ring, SYSTEM_CLOCK),
         openapi_route(),
     ]
 

@@ -231,7 +231,7 @@ def _telling(teller: Teller) -> Iterator[None]:
 
 
 def _end_with_parent() -> None:
-    while sys.stdin.buffer.read(1):
+    while os.read(0, 1):  # not through `sys.stdin`: its lock would abort an interpreter that ends meanwhile
         pass
     os._exit(1)
 

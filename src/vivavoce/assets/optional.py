@@ -182,9 +182,7 @@ class OptionalAssets:
                     report(OptionalProgress(moonshine.NAME, str(news["step"]), done_bytes, self._size_bytes))
             return await process.wait(), failure
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            await _end(process)
 
     @property
     def _size_bytes(self) -> int:
@@ -222,6 +220,15 @@ class OptionalAssets:
             return ("partial", "") if self._done_bytes() else ("absent", "")
         damaged = moonshine.damaged_files(self.folder, models.files, is_thorough=is_thorough)
         return ("failed", _damage(damaged)) if damaged else ("ready", "")
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    """Kill a process unless it has ended, and release its pipes."""
+    if process.returncode is None:
+        process.kill()
+    if process.stdin is not None:
+        process.stdin.close()
+    await process.communicate()
 
 
 def _check_name(name: str) -> None:

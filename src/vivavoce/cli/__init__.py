@@ -97,11 +97,17 @@ def talk(
 
 
 @app.command()
-def doctor(config: ConfigOption = None, as_json: JsonOption = False) -> None:
-    """Test this installation, offline; the exit code is the number of failures."""
+def doctor(
+    spend: Annotated[
+        bool, typer.Option("--spend", help="Ask engines on other machines a few questions, which may cost money.")
+    ] = False,
+    config: ConfigOption = None,
+    as_json: JsonOption = False,
+) -> None:
+    """Test this installation and measure its engines; the exit code is the number of failures."""
     from vivavoce.cli.doctor import run_doctor
 
-    run_doctor(config, as_json=as_json)
+    run_doctor(config, as_json=as_json, may_spend=spend)
 
 
 @app.command()

@@ -116,7 +116,7 @@ def _row(status: AssetStatus) -> dict[str, object]:
 
 
 def _optional_line(asset: OptionalAsset) -> str:
-    state = "installed" if asset.state == "ready" else "optional" if asset.state == "absent" else asset.state
+    state = "optional" if asset.state == "absent" else _state(asset)
     origin = f"{asset.source}, {asset.licence}, about {_megabytes(asset.size_bytes)}"
     return f"{asset.name:<14} {state:<10} {origin}  {asset.reason}".rstrip()
 
@@ -124,7 +124,7 @@ def _optional_line(asset: OptionalAsset) -> str:
 def _optional_row(asset: OptionalAsset) -> dict[str, object]:
     return {
         "name": asset.name,
-        "state": asset.state,
+        "state": _state(asset),
         "is_optional": True,
         "package": asset.source,
         "licence": asset.licence,
@@ -132,6 +132,11 @@ def _optional_row(asset: OptionalAsset) -> dict[str, object]:
         "bytes_done": asset.bytes_done,
         "reason": asset.reason,
     }
+
+
+def _state(asset: OptionalAsset) -> str:
+    """Return a state by its name in the lists, where the other assets have theirs."""
+    return {"ready": AssetState.INSTALLED.value, "absent": AssetState.MISSING.value}.get(asset.state, asset.state)
 
 
 def _megabytes(size_bytes: int) -> str:

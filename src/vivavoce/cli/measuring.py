@@ -1,7 +1,7 @@
 """What `vivavoce doctor` measures of the chosen engines: word errors, real-time factors, and times to the first result.
 
-The sentences are spoken by a synthesizer. Synthesized speech is not human speech: the error rate compares recognisers on
-one machine, it does not tell how well they understand a person.
+The sentences are spoken by a synthesizer. Synthesized speech is not human speech: the error rate compares recognisers
+on one machine, it does not tell how well they understand a person.
 """
 
 import asyncio

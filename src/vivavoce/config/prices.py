@@ -21,11 +21,9 @@ MAX_USD: Final = 1_000_000  # of one price: more is a mistake
 _NANO: Final = 1_000_000_000
 
 
-class ModelPrices(msgspec.Struct, frozen=True, kw_only=True):
-    """What one model costs, in nano-dollars; None: it has no such price. Tokens and characters go by the million."""
+class Rates(msgspec.Struct, frozen=True, kw_only=True):
+    """Prices in nano-dollars; None: there is none. Tokens and characters go by the million."""
 
-    as_of: str  # ISO date on which the source said so
-    source: str  # the kind of document
     text_input: int | None = None
     text_cached: int | None = None
     text_output: int | None = None
@@ -36,16 +34,20 @@ class ModelPrices(msgspec.Struct, frozen=True, kw_only=True):
     image_cached: int | None = None
     per_minute: int | None = None  # of audio
     per_million_characters: int | None = None  # of text that is spoken
+
+
+class ModelPrices(msgspec.Struct, frozen=True, kw_only=True):
+    """What one model costs, and what a response of it may hold."""
+
+    as_of: str  # ISO date on which the source said so
+    source: str  # the kind of document
+    rates: Rates
     context_tokens: int | None = None  # input of a response at most
     max_output_tokens: int | None = None  # output of a response at most
     aliases: tuple[str, ...] = ()  # other names of the model, such as those of its snapshots
 
 
-PRICE_FIELDS: Final = tuple(
-    field.name
-    for field in msgspec.structs.fields(ModelPrices)
-    if field.type == (int | None) and "tokens" not in field.name
-)
+_KEYS: Final = (*(name for name in ModelPrices.__struct_fields__ if name != "rates"), *Rates.__struct_fields__)
 
 
 class PriceList(msgspec.Struct, frozen=True):
@@ -106,14 +108,12 @@ def parse_prices(text: str, place: str) -> PriceList:
 def _model(fields: object, as_of: str, place: str) -> ModelPrices:
     if not isinstance(fields, dict):
         raise ConfigurationError(f"{place}: expected a table of prices, got {fields!r}.")
-    _refuse_unknown(fields, ModelPrices.__struct_fields__, place)
-    values: dict[str, Any] = {"as_of": as_of, "source": "", **fields}  # JSON boundary: values as TOML gives them
-    values["as_of"] = _date(values["as_of"], f"{place}.as_of")
-    for name in PRICE_FIELDS:
-        if name in fields:
-            values[name] = _nano(fields[name], f"{place}.{name}")
-    if not any(name in fields for name in PRICE_FIELDS):
+    _refuse_unknown(fields, _KEYS, place)
+    rates = {name: _nano(fields[name], f"{place}.{name}") for name in Rates.__struct_fields__ if name in fields}
+    if not rates:
         raise ConfigurationError(f"{place}: expected at least one price, got none.")
+    others = {name: value for name, value in fields.items() if name not in rates}
+    values = {"source": "", **others, "as_of": _date(fields.get("as_of", as_of), f"{place}.as_of"), "rates": rates}
     try:
         prices = msgspec.convert(values, ModelPrices)
     except msgspec.ValidationError as error:

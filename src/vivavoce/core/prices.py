@@ -5,7 +5,7 @@ from typing import Final
 
 from msgspec import UnsetType
 
-from vivavoce.config.prices import ModelPrices
+from vivavoce.config.prices import ModelPrices, Rates
 from vivavoce.protocol.responses import InputTokenDetails, Usage
 from vivavoce.protocol.server_events import DurationUsage, TokensUsage
 
@@ -25,7 +25,7 @@ MS_PER_CHARACTER: Final = 70  # of speech: about 170 words a minute
 Charge = tuple[int, int | None]
 
 
-def response_cost(prices: ModelPrices, usage: Usage) -> int | None:
+def response_cost(rates: Rates, usage: Usage) -> int | None:
     """Return what a response costs in nano-dollars, None if it used what has no price.
 
     Cached tokens count by kind where the usage tells the kinds; the others are taken to be text first, then audio,
@@ -38,65 +38,65 @@ def response_cost(prices: ModelPrices, usage: Usage) -> int | None:
     text_out = max(0, usage.output_token_details.text_tokens, usage.output_tokens - audio_out)
     return total_cost(
         (
-            (text - text_cached, prices.text_input),
-            (text_cached, _or(prices.text_cached, prices.text_input)),
-            (text_out, prices.text_output),
-            (audio - audio_cached, prices.audio_input),
-            (audio_cached, _or(prices.audio_cached, prices.audio_input)),
-            (audio_out, prices.audio_output),
-            (image - image_cached, prices.image_input),
-            (image_cached, _or(prices.image_cached, prices.image_input)),
+            (text - text_cached, rates.text_input),
+            (text_cached, _or(rates.text_cached, rates.text_input)),
+            (text_out, rates.text_output),
+            (audio - audio_cached, rates.audio_input),
+            (audio_cached, _or(rates.audio_cached, rates.audio_input)),
+            (audio_out, rates.audio_output),
+            (image - image_cached, rates.image_input),
+            (image_cached, _or(rates.image_cached, rates.image_input)),
         )
     )
 
 
-def transcription_cost(prices: ModelPrices, usage: TokensUsage | DurationUsage) -> int | None:
+def transcription_cost(rates: Rates, usage: TokensUsage | DurationUsage) -> int | None:
     """Return what a transcription costs in nano-dollars, None if the list has no such price for the model."""
     if isinstance(usage, DurationUsage):
-        return minutes_cost(prices, round(max(0.0, usage.seconds) * 1000))
+        return minutes_cost(rates, round(max(0.0, usage.seconds) * 1000))
     details = usage.input_token_details
     audio = 0 if isinstance(details, UnsetType) else max(0, details.audio_tokens)
     return total_cost(
         (
-            (max(0, usage.input_tokens - audio), prices.text_input),
-            (audio, prices.audio_input),
-            (max(0, usage.output_tokens), prices.text_output),
+            (max(0, usage.input_tokens - audio), rates.text_input),
+            (audio, rates.audio_input),
+            (max(0, usage.output_tokens), rates.text_output),
         )
     )
 
 
-def minutes_cost(prices: ModelPrices, audio_ms: int) -> int | None:
+def minutes_cost(rates: Rates, audio_ms: int) -> int | None:
     """Return what so much audio costs at the price per minute."""
-    if prices.per_minute is None:
+    if rates.per_minute is None:
         return None if audio_ms else 0
-    return -(-audio_ms * prices.per_minute // MS_PER_MIN)
+    return -(-audio_ms * rates.per_minute // MS_PER_MIN)
 
 
-def speech_cost(prices: ModelPrices, characters: int, audio_ms: int) -> int | None:
+def speech_cost(rates: Rates, characters: int, audio_ms: int) -> int | None:
     """Return what synthesized speech costs in nano-dollars, None if the list has no such price for the model.
 
     Of a model with prices per token, tokens are estimated: a text token for 4 characters, an audio token for 50 ms.
     """
-    if prices.per_million_characters is not None:
-        return total_cost(((characters, prices.per_million_characters),))
+    if rates.per_million_characters is not None:
+        return total_cost(((characters, rates.per_million_characters),))
     text_tokens = -(-characters // CHARACTERS_PER_TOKEN)
     return total_cost(
-        ((text_tokens, prices.text_input), (-(-audio_ms // MS_PER_AUDIO_TOKEN), prices.audio_output)),
+        ((text_tokens, rates.text_input), (-(-audio_ms // MS_PER_AUDIO_TOKEN), rates.audio_output)),
     )
 
 
 def largest_response_cost(prices: ModelPrices) -> int:
     """Return the most that one generation can cost: a full context at its dearest, and the longest output."""
-    context = prices.context_tokens or DEFAULT_CONTEXT_TOKENS
+    rates, context = prices.rates, prices.context_tokens or DEFAULT_CONTEXT_TOKENS
     output = prices.max_output_tokens or DEFAULT_OUTPUT_TOKENS
-    dearest_in = max(_known(prices.text_input, prices.audio_input, prices.image_input), default=0)
-    dearest_out = max(_known(prices.text_output, prices.audio_output), default=0)
+    dearest_in = max(_known(rates.text_input, rates.audio_input, rates.image_input), default=0)
+    dearest_out = max(_known(rates.text_output, rates.audio_output), default=0)
     return total_cost(((context, dearest_in), (output, dearest_out))) or 0
 
 
-def largest_speech_cost(prices: ModelPrices) -> int:
+def largest_speech_cost(rates: Rates) -> int:
     """Return the most that the speech of one response can cost."""
-    return speech_cost(prices, MAX_SPOKEN_CHARACTERS, MAX_SPOKEN_CHARACTERS * MS_PER_CHARACTER) or 0
+    return speech_cost(rates, MAX_SPOKEN_CHARACTERS, MAX_SPOKEN_CHARACTERS * MS_PER_CHARACTER) or 0
 
 
 def total_cost(charges: Iterable[Charge]) -> int | None:

@@ -169,7 +169,7 @@ class SessionSpending:
     def use(self, models: PaidModels) -> None:
         prices, spoken = self._prices.find(models.generator or ""), self._prices.find(models.synthesizer or "")
         generation = 0 if prices is None else largest_response_cost(prices)
-        self._models, self._most = models, (generation, 0 if spoken is None else largest_speech_cost(spoken))
+        self._models, self._most = models, (generation, 0 if spoken is None else largest_speech_cost(spoken.rates))
 
     def admit(self, now: float) -> str | None:
         """As `Spending.admit`; models of this machine and those without a price are never refused."""
@@ -214,7 +214,7 @@ class SessionSpending:
         if model is None:
             return 0.0
         prices = self._prices.find(model)
-        nano = None if prices is None else transcription_cost(prices, usage)
+        nano = None if prices is None else transcription_cost(prices.rates, usage)
         if isinstance(usage, DurationUsage):
             used = Used(model, nano, audio_ms=max(0, round(usage.seconds * 1000)))
         else:
@@ -252,7 +252,7 @@ class SessionSpending:
             unknown = self._totals.dearest or (reserve if self._ledger.budget.limit else 0)
             nano = 0 if model is None else None if prices is None else unknown
             return self._add(Used(model or LOCAL, nano, responses=1), now)
-        nano = 0 if model is None else None if prices is None else response_cost(prices, usage)
+        nano = 0 if model is None else None if prices is None else response_cost(prices.rates, usage)
         cached = max(0, min(usage.input_token_details.cached_tokens, usage.input_tokens))
         counts = max(0, usage.input_tokens), cached, max(0, usage.output_tokens)
         self._totals.input_tokens += counts[0]
@@ -261,7 +261,7 @@ class SessionSpending:
 
     def _add_speech(self, speech: Speech, now: float) -> int:
         prices = self._prices.find(speech.model)
-        nano = None if prices is None else speech_cost(prices, speech.characters, speech.audio_ms)
+        nano = None if prices is None else speech_cost(prices.rates, speech.characters, speech.audio_ms)
         return self._add(Used(speech.model, nano, audio_ms=max(0, speech.audio_ms)), now)
 
     def _add(self, used: Used, now: float) -> int:

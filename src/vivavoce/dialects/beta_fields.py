@@ -55,10 +55,12 @@ def voice_to_beta(value: Json) -> Json:
 
 
 def choice_to_ga(value: Json) -> Json:
-    """Return a tool choice: the beta also writes a bare function name, or nests the name under `function`."""
+    """Return a tool choice: the beta also writes a bare function name, or has it or an object with it in `function`."""
     if isinstance(value, str):
         return value if value in _TOOL_CHOICES else {"type": "function", "name": value}
     nested = value.get("function") if isinstance(value, dict) else None
+    if isinstance(nested, str):  # rt-client
+        nested = {"name": nested}
     if not isinstance(nested, dict):
         return value
     return {**{key: member for key, member in value.items() if key != "function"}, **nested}

@@ -78,6 +78,11 @@ class Registry:
         self._empty = asyncio.Event()
         self._empty.set()
 
+    @property
+    def spending(self) -> SpendingBook | None:
+        """What the sessions of each key cost; None: nothing costs anything."""
+        return self._settings.spending
+
     def __len__(self) -> int:
         return len(self._live)
 

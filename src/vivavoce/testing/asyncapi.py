@@ -11,7 +11,7 @@ from typing import Any, Final, get_args
 import msgspec
 
 from vivavoce.protocol.client_events import ClientEvent
-from vivavoce.protocol.extensions import ExtensionPatch, ResponseExtension, SessionExtension
+from vivavoce.protocol.extensions import ExtensionPatch, ResponseExtension, ResponseReport, SessionExtension
 from vivavoce.protocol.server_events import ServerEvent
 from vivavoce.protocol.translation import TranslationClientEvent, TranslationServerEvent
 
@@ -43,6 +43,19 @@ MEANINGS: Final[dict[str, str]] = {
     "SessionExtension.events": "Types of extension events that this client receives.",
     "SessionExtension.locked": "Paths in the session that this client may not change.",
     "SessionExtension.pre_roll_ms": "Audio that `input_audio_buffer.clear` keeps while there is no turn detection.",
+    "SessionExtension.cost": "What the session has cost so far; only for clients that asked for it.",
+    "SessionCost.usd": "US dollars, by the price list of `prices`.",
+    "SessionCost.usd_per_min": "US dollars per minute since the session began.",
+    "SessionCost.responses": "Responses that have ended.",
+    "SessionCost.cached_share": "Share of the input tokens that were cached, in [0, 1].",
+    "SessionCost.budget_usd": "What the key may spend on a day of UTC; null: unlimited.",
+    "SessionCost.spent_usd": "What all sessions of the key have spent today; null without a budget.",
+    "SessionCost.prices": "Date of the price list.",
+    "SessionCost.unpriced": "Models that the price list does not have: they count nothing.",
+    "ResponseReport.cost": "What the response has cost; in `response.done` for clients that asked for it.",
+    "ResponseCost.usd": "US dollars.",
+    "ResponseCost.session": "What the session has cost with it.",
+    "ExtensionPatch.cost": "Show what the session costs, here and in every `response.done`.",
     "ExtensionPatch.events": "Types of extension events to receive; none are sent unasked.",
     "ExtensionPatch.locked": "Paths in the session that the holder of a client secret may not change; only there.",
     "ExtensionPatch.pre_roll_ms": "Audio that `input_audio_buffer.clear` keeps while there is no turn detection.",
@@ -87,7 +100,7 @@ def asyncapi() -> Json:
 def extensions() -> Json:
     """Return the JSON Schema of the objects that hold our additions to the wire."""
     places = {"session.vivavoce": ExtensionPatch, "response.vivavoce": ResponseExtension}
-    echoed = {"session.vivavoce": SessionExtension}
+    echoed = {"session.vivavoce": SessionExtension, "response.vivavoce": ResponseReport}
     kinds = [*places.values(), *echoed.values()]
     _, schemas = msgspec.json.schema_components(kinds, ref_template="#/$defs/{name}")
     return {

@@ -81,15 +81,12 @@ ERROR_CODES: Final = (
 
 SIP: Final = "needs telephony (SIP), which the server does not have"
 CALLS: Final = "needs calls (WebRTC), which the server does not have yet"
-DIALECTS: Final = "an event of the beta dialect, which the server does not speak yet"
 STORAGE: Final = "needs storage, which the server does not have yet"
 PENDING: Final[dict[Row, str]] = {
     Row("server event", "input_audio_buffer.dtmf_event_received"): SIP,
     Row("server event", "output_audio_buffer.started"): CALLS,
     Row("server event", "output_audio_buffer.stopped"): CALLS,
     Row("server event", "output_audio_buffer.cleared"): CALLS,
-    Row("server event", "conversation.created"): DIALECTS,
-    Row("server event", "conversation.item.created"): DIALECTS,
     Row("error code", "storage_unavailable"): STORAGE,
 }
 

@@ -7,8 +7,8 @@ own pings are off: the endpoint pings.
 Every message takes the way through `on_ws_frame` and `text_sender`: nothing is counted, kept or called there that
 another place can do. So bytes are not counted as they arrive (`progress` looks how full picows' buffer is), and the
 parser is picows' own, without a method of ours between it and the transport. What the parser finds wrong is learned
-from its log (`_FrameLog`). It closes the transport 10 ms later, and a socket closed with unread data destroys the
-close frame; so the socket is kept open and read for a while (`_drain`).
+from its log (`FrameLog`). It closes the transport 10 ms later, and a socket closed with unread data destroys the
+close frame; so the socket is kept open and read for a while (`discarding.py`).
 
 On uvloop a TCP reset that arrives behind unread data is not noticed by reading: libuv reports the error once and
 stops polling, and aiofastnet takes a short read for the end of what there is. The next write notices it, at the
@@ -16,188 +16,25 @@ latest the next ping.
 """
 
 import asyncio
-import logging
-import os
+import socket
 from collections.abc import Callable
 from functools import partial
 from typing import Final
 
 import aiofastnet
-import msgspec
 import picows
-from picows.picows import WSProtocol  # type: ignore[attr-defined]  # public in the module, missing in its stub
 
-from vivavoce.transports.connection import (
-    CLOSE_INTERNAL,
-    CLOSE_PROTOCOL,
-    LINGER_S,
-    MESSAGE_LIMIT_BYTES,
-    READ_BUFFER_BYTES,
-    FrameReceiver,
-    Handshake,
-    accept_of,
-)
+from vivavoce.transports.connection import CLOSE_PROTOCOL, FrameReceiver, Handshake
+from vivavoce.transports.discarding import Discard
+from vivavoce.transports.picows_parser import FrameLog, FrameProtocol, UpgradeRequest, answer_head, request_head
+
+# What the system queues of a peer that sends faster than is read. picows' buffer grows to what one read finds and
+# never shrinks: with the system's own limit of 6 MiB, a pause would leave as much in the process.
+RECEIVE_QUEUE_BYTES: Final = 256 * 1024
 
 _KEPT_SEND_BUFFER_BYTES: Final = 8192  # picows keeps a buffer as large as the largest message it has masked
 _MASK_ROOM_BYTES: Final = 14  # the longest header of a frame, RFC 6455 section 5.2
 _TEXT: Final = picows.WSMsgType.TEXT
-_LOG: Final = logging.getLogger(__name__)
-
-
-class _FrameLog:
-    """What picows would log. It tells nowhere else that it ends a connection: then `end` learns the close code.
-
-    Logged are exceptions out of our listener, which are our bugs. The other entries are one or two per connection,
-    request heads, and what the peer did wrong.
-    """
-
-    __slots__ = ("_end",)
-
-    def __init__(self, end: Callable[[int], None]) -> None:
-        self._end = end
-
-    def isEnabledFor(self, level: int) -> bool:
-        return False
-
-    def ignore(self, *entry: object, **fields: object) -> None:
-        """Log nothing."""
-
-    log = debug = info = ignore
-
-    def error(self, message: str, *values: object) -> None:
-        """The parser found a rule broken: it tells the close code and a reason."""
-        match values:
-            case ((int() as code, str()),):
-                self._end(int(code))
-            case _:
-                self._end(CLOSE_PROTOCOL)
-
-    def exception(self, message: str, *values: object) -> None:
-        """The parser failed, on a close code that its enumeration lacks for example, or our listener did."""
-        if message.startswith("WS parser"):
-            self._end(CLOSE_PROTOCOL)
-        else:
-            _LOG.exception(message, *values)
-            self._end(CLOSE_INTERNAL)
-
-    warning = exception  # so a client's parser calls an exception out of our listener
-
-
-class UpgradeRequest(msgspec.Struct, frozen=True):
-    """What a client asks for; `headers` are those besides the ones of RFC 6455."""
-
-    authority: str
-    target: str
-    headers: tuple[tuple[str, str], ...] = ()
-
-
-class _FrameProtocol(WSProtocol):  # type: ignore[misc]  # a Cython class, see the import
-    """picows' parser; what it lacks besides is the endpoint's business."""
-
-    __slots__ = ("_endpoint", "_headers")
-
-    def __init__(
-        self,
-        make_listener: Callable[..., object],
-        endpoint: FrameReceiver,
-        log: _FrameLog,
-        request: UpgradeRequest | None = None,
-    ) -> None:
-        """Make the parser of a server, or with a `request` that of a client."""
-        headers = None if request is None else list(request.headers)
-        super().__init__(
-            None if request is None else request.authority,
-            None if request is None else request.target,
-            request is not None,  # is_client_side
-            make_listener,
-            log,
-            True,  # disconnect_on_exception
-            None,  # websocket_handshake_timeout
-            False,  # enable_auto_ping
-            0,
-            0,
-            picows.WSAutoPingStrategy.PING_WHEN_IDLE,
-            False,  # enable_auto_pong
-            MESSAGE_LIMIT_BYTES,
-            headers,
-            READ_BUFFER_BYTES,
-        )
-        self._headers = headers
-        self._endpoint = endpoint
-
-    def feed(self, data: bytes) -> None:
-        """Take bytes as if they had been received."""
-        rest = memoryview(data)
-        while rest:
-            buffer = self.get_buffer(-1)
-            taken = min(len(buffer), len(rest))
-            buffer[:taken] = rest[:taken]
-            self.buffer_updated(taken)
-            rest = rest[taken:]
-
-    def forget_upgrade(self) -> None:
-        """Drop what was asked and answered: a key stays in memory no longer than it is needed."""
-        self.transport.request.headers.clear()
-        self.transport.response.headers.clear()
-        if self._headers is not None:
-            self._headers.clear()
-
-    def eof_received(self) -> bool:
-        self._endpoint.receive_eof()
-        return False
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        super().connection_lost(exc)
-        self._endpoint.transport_lost()
-
-
-class _Discard(asyncio.BufferedProtocol):
-    """Drops what a peer sends that was told to stop."""
-
-    _scratch: Final = bytearray(64 * 1024)  # written by all, read by none
-
-    def __init__(self, endpoint: FrameReceiver) -> None:
-        self._endpoint = endpoint
-        self._kept: int | None = None
-
-    def keep(self, transport: asyncio.Transport) -> None:
-        """Keep a descriptor of the transport's socket, to go on when the transport is gone."""
-        if self._kept is None:
-            self._kept = os.dup(transport.get_extra_info("socket").fileno())
-
-    def get_buffer(self, sizehint: int) -> bytearray:
-        return self._scratch
-
-    def buffer_updated(self, nbytes: int) -> None:
-        return None
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        if self._kept is not None:
-            _drain(self._kept)
-        self._endpoint.transport_lost()
-
-
-def _drain(kept: int) -> None:
-    """Read and drop what arrives on a socket until its peer has closed, for `LINGER_S` at most; then close it."""
-    loop = asyncio.get_running_loop()
-
-    def drop() -> None:
-        try:
-            is_over = not os.read(kept, 64 * 1024)
-        except BlockingIOError:
-            return
-        except OSError:
-            is_over = True
-        if is_over:
-            end()
-
-    def end() -> None:
-        deadline.cancel()
-        loop.remove_reader(kept)
-        os.close(kept)
-
-    deadline = loop.call_later(LINGER_S, end)
-    loop.add_reader(kept, drop)
 
 
 class PicowsLink(picows.WSListener):
@@ -217,7 +54,7 @@ class PicowsLink(picows.WSListener):
     def __init__(self) -> None:
         self.deliver_text: Callable[[bytes], None] | None = None
         self._endpoint: FrameReceiver | None = None
-        self._protocol: _FrameProtocol | None = None
+        self._protocol: FrameProtocol | None = None
         self._frames: picows.WSTransport | None = None
         self._transport: asyncio.Transport | None = None
         self._has_heard = False  # a frame, since the last look at the progress
@@ -230,10 +67,10 @@ class PicowsLink(picows.WSListener):
         self._adopt(transport, endpoint)
         response = picows.WSUpgradeResponse.create_101_response(handshake.headers)
         answer = picows.WSUpgradeResponseWithListener(response, self)
-        self._protocol = _FrameProtocol(lambda request: answer, endpoint, _FrameLog(self._end))
+        self._protocol = FrameProtocol(lambda request: answer, endpoint, FrameLog(self._end))
         transport.set_protocol(self._protocol)
         self._protocol.connection_made(transport)
-        self._protocol.feed(_request_head(handshake.key))
+        self._protocol.feed(request_head(handshake.key))
         self._protocol.forget_upgrade()
         transport.resume_reading()
 
@@ -242,8 +79,8 @@ class PicowsLink(picows.WSListener):
     def ask(self, transport: asyncio.Transport, request: UpgradeRequest, endpoint: FrameReceiver) -> str:
         """Send the request of a client on a transport that somebody else reads; returns its `Sec-WebSocket-Key`."""
         self._adopt(transport, endpoint)
-        log = _FrameLog(self._end)
-        self._protocol = _FrameProtocol(lambda request, response: self, endpoint, log, request)
+        log = FrameLog(self._end)
+        self._protocol = FrameProtocol(lambda request, response: self, endpoint, log, request)
         self._protocol.connection_made(transport)
         return str(self._protocol.transport.request.headers["Sec-WebSocket-Key"])
 
@@ -251,7 +88,7 @@ class PicowsLink(picows.WSListener):
         """Become the transport's protocol, once the answer to the request with this key was found right."""
         assert self._transport is not None and self._protocol is not None, "begun before it was asked"
         self._transport.set_protocol(self._protocol)
-        self._protocol.feed(_answer_head(key))
+        self._protocol.feed(answer_head(key))
         self._protocol.forget_upgrade()
 
     def feed(self, data: bytes) -> None:
@@ -264,6 +101,7 @@ class PicowsLink(picows.WSListener):
     def _adopt(self, transport: asyncio.Transport, endpoint: FrameReceiver) -> None:
         if not isinstance(transport, aiofastnet.Transport):
             raise TypeError(f"expected a transport of aiofastnet, got {type(transport).__name__}")
+        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, RECEIVE_QUEUE_BYTES)
         self._endpoint = endpoint
         self._transport = transport
 
@@ -307,7 +145,7 @@ class PicowsLink(picows.WSListener):
         if transport is None or self._endpoint is None or transport.is_closing():
             return
         protocol = transport.get_protocol()
-        discard = protocol if isinstance(protocol, _Discard) else _Discard(self._endpoint)
+        discard = protocol if isinstance(protocol, Discard) else Discard(self._endpoint)
         if self._is_broken:
             discard.keep(transport)
         transport.set_protocol(discard)
@@ -366,33 +204,3 @@ def _send_masked(frames: picows.WSTransport, send: Callable[[bytes], None], payl
         send(payload)
     else:
         frames.send_reuse_external_bytearray(_TEXT, bytearray(_MASK_ROOM_BYTES) + payload, _MASK_ROOM_BYTES)
-
-
-def _request_head(key: str) -> bytes:
-    """Return an upgrade request for picows to answer.
-
-    The client's own head was checked before; this one holds nothing of it but the key, so that no credential
-    stays in picows' memory.
-    """
-    lines = (
-        "GET / HTTP/1.1",
-        "Host: localhost",
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13",
-        f"Sec-WebSocket-Key: {key}",
-        "\r\n",
-    )
-    return "\r\n".join(lines).encode()
-
-
-def _answer_head(key: str) -> bytes:
-    """Return the answer to a client's request for picows to read; the real one was checked before."""
-    lines = (
-        "HTTP/1.1 101 Switching Protocols",
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        f"Sec-WebSocket-Accept: {accept_of(key)}",
-        "\r\n",
-    )
-    return "\r\n".join(lines).encode()

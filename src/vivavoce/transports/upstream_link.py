@@ -7,7 +7,8 @@ from vivavoce.core.relay.vocabulary import UpstreamFault
 from vivavoce.runtime.upstreams import UpstreamListener
 from vivavoce.transports.connection import CLOSE_BAD_TEXT, CLOSE_NORMAL, CLOSE_UNSUPPORTED, is_utf8
 from vivavoce.transports.endpoint import Endpoint
-from vivavoce.transports.picows_connection import PicowsLink, UpgradeRequest
+from vivavoce.transports.picows_connection import PicowsLink
+from vivavoce.transports.picows_parser import UpgradeRequest
 
 
 class WebSocketLink:
@@ -36,9 +37,9 @@ class WebSocketLink:
 
     def _read(self, rest: bytes) -> None:
         self._is_reading = True
-        self._frames.feed(rest)
         if not self._is_paused:
             self._endpoint.resume_reading()
+        self._frames.feed(rest)
 
     # UpstreamLink ---------------------------------------------------------------------------------------------
 

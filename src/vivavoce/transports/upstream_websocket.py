@@ -13,7 +13,7 @@ import aiofastnet
 from vivavoce.engines.upstream.faults import Faults
 from vivavoce.engines.upstream.settings import Address, UpstreamSettings
 from vivavoce.runtime.upstreams import UpstreamLink, UpstreamListener, UpstreamRequest, UpstreamUnavailable
-from vivavoce.transports.picows_connection import UpgradeRequest
+from vivavoce.transports.picows_parser import UpgradeRequest
 from vivavoce.transports.upstream_beta import BetaLink
 from vivavoce.transports.upstream_link import WebSocketLink
 from vivavoce.transports.upstream_upgrade import SWITCHING_PROTOCOLS, Answer, AnswerReader, BadAnswer

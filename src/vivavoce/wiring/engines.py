@@ -28,6 +28,7 @@ from vivavoce.engines.base import (
 )
 from vivavoce.runtime.performers import EngineSet
 from vivavoce.wiring.speech import LocalSpeech
+from vivavoce.wiring.spending import paid_models
 
 DETECTOR_ASSET: Final = "silero-vad"
 NOISE_REDUCER_ASSET: Final = "rnnoise-wasm"
@@ -266,6 +267,7 @@ def _hybrid(configuration: Configuration) -> EngineSet:
         transcriber=hybrid.transcriber(configuration) or _transcriber(configuration),
         generator=hybrid.generator(configuration) or _generator(),
         synthesizer=hybrid.synthesizer(configuration) or _synthesizer(configuration),
+        paid=paid_models(configuration),
     )
 
 

@@ -15,14 +15,18 @@ from vivavoce.config.load import ConfigurationError
 from vivavoce.config.model import Configuration
 from vivavoce.config.prompts import load_prompts
 from vivavoce.core.policy import SessionPolicy
+from vivavoce.core.spending import SpendingBook
 from vivavoce.engines.base import EngineError
 from vivavoce.runtime.clock import RandomIds, SystemClock
 from vivavoce.runtime.registry import Registry, SessionSettings
 from vivavoce.runtime.tracing import Tracer
 from vivavoce.runtime.upstreams import ToolBox
 from vivavoce.store.credentials import KEY_FILE_NAME, CredentialsUnreadable, KeyFile
+from vivavoce.store.spending import SPENDING_FILE_NAME, SpendingFile
 from vivavoce.wiring.engines import Pipelines, build_pipelines, first_failure
 from vivavoce.wiring.relay import build_relay, failover_to, refuse_anonymous
+from vivavoce.wiring.speech import EnginesByModel
+from vivavoce.wiring.spending import build_book, kept_spending
 from vivavoce.wiring.tools import build_tools
 
 
@@ -31,6 +35,7 @@ def build_registry(
     pipelines: Pipelines,
     tracer: Tracer | None = None,
     tools: ToolBox | None = None,
+    spending: SpendingBook | None = None,
 ) -> Registry:
     """Return the host that opens sessions on the pipelines, or relays them; without a tracer no traces are kept.
 
@@ -38,7 +43,7 @@ def build_registry(
         ConfigurationError: as `build_relay` and `build_tools`.
     """
     table = configuration.models.table
-    engines = {model: pipelines.sets[name] for model, name in table.items() if name in pipelines.sets}
+    engines = EnginesByModel({configuration.default_model: configuration.local_default, **table}, pipelines.sets)
     settings = SessionSettings(
         default_model=configuration.default_model,
         voice=configuration.session.voice,
@@ -48,6 +53,7 @@ def build_registry(
         tokens_per_min=configuration.limits.tokens_per_min,
         max_sessions=configuration.server.max_sessions,
         max_sessions_per_key=configuration.server.max_sessions_per_key,
+        spending=spending,
     )
     relay = None
     if configuration.upstream.url:
@@ -142,10 +148,13 @@ async def run_server(configuration: Configuration, ready: Callable[[str], None])
     pipelines = build_pipelines(configuration)
     catalogue = model_catalogue(configuration)
     tracer = Tracer(data_directory(configuration) / "traces")
-    registry = build_registry(configuration, pipelines, tracer, build_tools(configuration))
+    clock, kept = SystemClock(), SpendingFile(data_directory(configuration) / SPENDING_FILE_NAME)
+    book = build_book(configuration, kept, clock)
+    registry = build_registry(configuration, pipelines, tracer, build_tools(configuration), book)
     app = build_app(settings, registry, catalogue, pipelines.readiness)
     try:
-        await _serve_and_warm_up(Server(settings, app), pipelines, ready)
+        with kept_spending(book, kept, clock):
+            await _serve_and_warm_up(Server(settings, app), pipelines, ready)
     finally:
         await pipelines.close()
         tracer.close()

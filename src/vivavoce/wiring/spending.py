@@ -3,8 +3,9 @@
 import asyncio
 import ipaddress
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
@@ -12,7 +13,7 @@ from urllib.parse import urlsplit
 from vivavoce.config.hybrid import LOCAL
 from vivavoce.config.load import ConfigurationError
 from vivavoce.config.model import Configuration
-from vivavoce.config.prices import PriceList, load_prices
+from vivavoce.config.prices import load_prices
 from vivavoce.core.ledger import Budget
 from vivavoce.core.prices import NANO
 from vivavoce.core.spending import PaidModels, SpendingBook
@@ -41,12 +42,15 @@ def build_book(configuration: Configuration, kept: SpendingFile, clock: Clock) -
     return book
 
 
-def paid_models(configuration: Configuration, prices: PriceList) -> PaidModels:
+def paid_models(configuration: Configuration) -> PaidModels:
     """Return the models elsewhere that the hybrid pipeline uses.
 
     A server on this machine counts as this machine, unless the price list has its model.
+
+    Raises:
+        ConfigurationError: the price list cannot be used.
     """
-    hybrid = configuration.hybrid
+    hybrid, prices = configuration.hybrid, load_prices(configuration.budgets.prices_file)
     models = {name: stage.model for name, stage in hybrid.stages.items() if stage.engine != LOCAL}
     if "transcriber" in models and not models["transcriber"]:
         models["transcriber"] = configuration.hosted.transcription_model
@@ -59,43 +63,69 @@ def paid_models(configuration: Configuration, prices: PriceList) -> PaidModels:
     return PaidModels(**paid, by_name=dict(by_name))
 
 
-@asynccontextmanager
-async def kept_spending(book: SpendingBook, file: SpendingFile, clock: Clock) -> AsyncIterator[None]:
+@contextmanager
+def kept_spending(
+    book: SpendingBook, file: SpendingFile, clock: Clock, every_s: float = SAVE_EVERY_S
+) -> Iterator[None]:
     """Write down what is spent while this runs, every few seconds in which something was, and at the end."""
-    ended = asyncio.Event()
-    async with asyncio.TaskGroup() as group:
-        group.create_task(_keep(book, file, clock, ended), name="keep spending")
-        try:
-            yield
-        finally:
-            ended.set()
-
-
-async def _keep(book: SpendingBook, file: SpendingFile, clock: Clock, ended: asyncio.Event) -> None:
-    written = encoded(book.snapshot(clock.monotonic_s()))
-    while True:
-        is_last = await _passed(ended, SAVE_EVERY_S)
-        now = clock.monotonic_s()
-        book.clock.set(clock.unix_s(), now)
-        content = encoded(book.snapshot(now))
-        if content != written:
-            try:
-                await asyncio.to_thread(file.write, content)
-                written = content
-            except OSError as error:
-                _log.error("spending cannot be written", extra={"reason": error.strerror})
-        if is_last:
-            return
-
-
-async def _passed(event: asyncio.Event, timeout_s: float) -> bool:
-    """Wait for an event, for so long at most; return whether it came."""
+    saver = _Saver(book, file, clock, every_s)
+    saver.wait()
     try:
-        async with asyncio.timeout(timeout_s):
-            await event.wait()
-    except TimeoutError:
-        return False
-    return True
+        yield
+    finally:
+        saver.end()
+
+
+class _Saver:
+    """Compares on the loop, writes in a thread, one write at a time."""
+
+    def __init__(self, book: SpendingBook, file: SpendingFile, clock: Clock, every_s: float) -> None:
+        self._every_s = every_s
+        self._book = book
+        self._file = file
+        self._clock = clock
+        self._newest = self._content()
+        self._writing = threading.Lock()
+        self._loop = asyncio.get_running_loop()
+        self._timer: asyncio.TimerHandle | None = None
+        self._has_ended = False
+
+    def wait(self) -> None:
+        if not self._has_ended:
+            self._timer = self._loop.call_later(self._every_s, self._save)
+
+    def end(self) -> None:
+        """Write what is not written yet, after a write that is under way."""
+        self._has_ended = True
+        if self._timer is not None:
+            self._timer.cancel()
+        content, before = self._content(), self._newest
+        self._newest = content
+        if content != before:
+            self._write(content)
+
+    def _save(self) -> None:
+        content, before = self._content(), self._newest
+        self._newest = content
+        if content == before:
+            self.wait()
+        else:
+            self._loop.run_in_executor(None, self._write, content).add_done_callback(lambda _: self.wait())
+
+    def _content(self) -> bytes:
+        now = self._clock.monotonic_s()
+        self._book.clock.set(self._clock.unix_s(), now)
+        return encoded(self._book.snapshot(now))
+
+    def _write(self, content: bytes) -> None:
+        with self._writing:
+            if content is not self._newest:
+                return  # newer content is on its way
+            try:
+                self._file.write(content)
+            except OSError as error:
+                self._newest = b""  # tried again with the next
+                _log.error("spending cannot be written", extra={"reason": error.strerror})
 
 
 def _nano(usd: float) -> int:

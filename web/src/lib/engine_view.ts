@@ -57,7 +57,8 @@ export function usdText(usd: number): string {
   return `$${usd.toFixed(digits)}`;
 }
 
-function readCost(value: unknown): CostView | null {
+/** Returns what a session has cost, as the server tells it; null if it tells nothing. */
+export function readCost(value: unknown): CostView | null {
   const fields = recordOf(value);
   if (typeof fields['usd'] !== 'number') return null;
   return {

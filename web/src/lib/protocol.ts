@@ -628,6 +628,7 @@ export interface Response {
   readonly audio: ResponseAudio;
   readonly usage: Usage | null;
   readonly metadata: Readonly<Record<string, string>> | null;
+  readonly vivavoce?: ResponseReport;
 }
 
 /** The audio settings of a response; also sent with text-only responses. */
@@ -679,6 +680,12 @@ export interface ResponseContentPartDone {
   readonly output_index: number;
   readonly content_index: number;
   readonly part: AudioPart | TextPart;
+}
+
+/** What a response has cost, in US dollars, and what its session has cost with it. */
+export interface ResponseCost {
+  readonly usd: number;
+  readonly session: SessionCost;
 }
 
 /** Answer; `response` holds what differs from the session. */
@@ -876,6 +883,11 @@ export interface ResponseParams {
   readonly input?: readonly (Message | FunctionCall | FunctionCallOutput | McpListTools | McpCall | McpApprovalRequest | McpApprovalResponse | ItemReference)[] | null;
   readonly metadata?: Readonly<Record<string, string>> | null;
   readonly vivavoce?: ResponseExtension | null;
+}
+
+/** `response.vivavoce` as the server sends it. */
+export interface ResponseReport {
+  readonly cost: ResponseCost;
 }
 
 /** When the context is too long, keep this fraction of the tokens that are allowed. */

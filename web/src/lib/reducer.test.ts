@@ -287,3 +287,14 @@ describe('the connection', () => {
     expect(state).toEqual({ ...INITIAL_STATE, microphone: 'on', isMuted: true });
   });
 });
+
+test('the cost grows with each response that tells it, and stays when one does not', () => {
+  const told = { cost: { usd: 0.01, session: { usd: 0.03, usd_per_min: 0.02, prices: '2026-11-01' } } };
+
+  const paid = fold([...OPEN, from('response.done', { response: { id: 'resp_1', status: 'completed', output: [], vivavoce: told } })]);
+  const later = fold([from('response.done', { response: { id: 'resp_2', status: 'completed', output: [] } })], paid);
+
+  expect(fold(OPEN).engine?.cost).toBeNull();
+  expect(paid.engine?.cost).toMatchObject({ usd: 0.03, usdPerMin: 0.02 });
+  expect(later.engine?.cost).toEqual(paid.engine?.cost);
+});

@@ -6,7 +6,7 @@
  */
 
 import type { Item, ResponseDone, ServerEvent } from './protocol';
-import { readEngine } from './engine_view';
+import { readCost, readEngine } from './engine_view';
 import { heardChars } from './spoken_text';
 import { INITIAL_STATE, type Caption, type MicrophoneState, type Problem, type Speaker, type ViewState } from './view_state';
 
@@ -147,11 +147,16 @@ function responseEnded(state: ViewState, event: ResponseDone): ViewState {
   const { response } = event;
   const isActive = state.activeResponseId === null || state.activeResponseId === response.id;
   const next = isActive ? { ...state, activeResponseId: null, isAwaiting: false } : state;
-  const settled = settleOutput(next, response.output);
+  const settled = withCost(settleOutput(next, response.output), response.vivavoce?.cost.session);
   if (response.status !== 'failed') return settled;
   const detail = response.status_details?.error;
   const message = detail?.message ?? 'The answer could not be made.';
   return { ...settled, problem: { code: detail?.code ?? 'server_error', message, isFatal: false } };
+}
+
+function withCost(state: ViewState, told: unknown): ViewState {
+  const cost = readCost(told);
+  return cost === null || state.engine === null ? state : { ...state, engine: { ...state.engine, cost } };
 }
 
 /** Of an answer that ended, what has no audio waits for nothing more; what was never written leaves nothing to show. */

@@ -7,11 +7,11 @@ from vivavoce.core.relay.links import Link
 from vivavoce.core.relay.messages import appended_bytes, check_head, encode, event_id_of, read_client
 from vivavoce.core.relay.old_items import answer_for_old_item
 from vivavoce.core.relay.policy import (
-    extension_of,
     refuse_functions,
     refuse_locked_item,
     refuse_locked_response,
     refuse_locked_session,
+    take_extension,
 )
 from vivavoce.core.relay.showing import shown_session, with_functions
 from vivavoce.core.relay.state import RelayState
@@ -97,15 +97,14 @@ def _update(state: RelayState, passage: Passage) -> bool:
     session = passage.body.get("session")
     if not isinstance(session, dict):
         return True
-    extension = extension_of(session)
+    shows_cost, given = take_extension(session, passage.link.session)
     refuse_locked_session(state.setting.locked, passage.link.session, session)
     refuse_functions(state.calls.names, session.get("tools"), "session.tools")
-    given = {name: value for name, value in session.items() if name != "vivavoce"}
     if given.get("model") not in (None, passage.link.session.get("model")):
         del given["model"]  # as everywhere, a session keeps its model
-    if extension is not None and extension.cost is not None:
-        state.client.shows_cost = extension.cost
-    if extension is not None and not given.keys() - {"type"}:
+    if shows_cost is not None:
+        state.client.shows_cost = shows_cost
+    if shows_cost is not None and not given.keys() - {"type"}:
         state.tell({"type": "session.updated", "session": shown_session(state, passage.link, passage.now)})
         return False
     state.client.updates.append(given)
@@ -120,11 +119,8 @@ def _create_response(state: RelayState, passage: Passage) -> bool:
     if isinstance(params, dict):
         refuse_locked_response(state.setting.locked, passage.link.session, params)
         refuse_functions(state.calls.names, params.get("tools"), "response.tools")
-        if params.get("vivavoce"):
+        if params.get("vivavoce") and "vivavoce" not in passage.link.session:
             raise invalid_content("response.vivavoce", "it is not available in a relayed session")
-        if "vivavoce" in params:
-            given = {name: value for name, value in params.items() if name != "vivavoce"}
-            passage.edit({**passage.body, "response": given})
     refused = state.spending.admit(passage.now)
     if refused is not None:
         raise ClientError("insufficient_quota", refused, type="insufficient_quota")

@@ -6,8 +6,6 @@ Fields are looked at as JSON. Those that nobody here knows are the upstream's to
 from collections.abc import Collection
 from typing import Any, Final
 
-import msgspec
-
 from vivavoce.core.relay.vocabulary import Body
 from vivavoce.protocol.errors import invalid_content, invalid_type, unknown_parameter
 from vivavoce.protocol.extensions import ExtensionPatch
@@ -17,7 +15,6 @@ from vivavoce.protocol.rejections import type_name
 
 _MISSING: Final = object()
 _HOLDERS: Final = ("audio", "audio.input", "audio.output")  # lockable as a whole; their parts are lockable too
-_ONLY_HERE: Final = ("events", "pre_roll_ms", "locked")  # parts of the extension that a relayed session cannot have
 
 
 def refuse_locked_session(locked: Collection[str], current: Body, patch: Body) -> None:
@@ -64,26 +61,32 @@ def refuse_locked_item(locked: Collection[str], item: Any, param: str) -> None: 
         raise parameter_locked(f"{param}.role")
 
 
-def extension_of(session: Body) -> ExtensionPatch | None:
-    """Return `session.vivavoce` of an update.
+def take_extension(session: Body, upstream: Body) -> tuple[bool | None, Body]:
+    """Return what an update says about showing cost, and the session without what only this server understands.
+
+    The rest of `session.vivavoce` is for an upstream that is a server like this one, which its session shows.
 
     Raises:
-        ClientError: it has what no session, or no relayed session, understands.
+        ClientError: it has what no session, or no session of this upstream, understands.
     """
     given = session.get("vivavoce")
+    others = {name: value for name, value in session.items() if name != "vivavoce"}
     if given is None:
-        return None
+        return None, others
     if not isinstance(given, dict):
         raise invalid_type("session.vivavoce", "an object", type_name(given))
-    for name in given:
+    if given.get("locked"):
+        raise parameter_locked("session.vivavoce.locked")
+    cost = given.get("cost")
+    if cost is not None and not isinstance(cost, bool):
+        raise invalid_type("session.vivavoce.cost", "a boolean", type_name(cost))
+    rest = {name: value for name, value in given.items() if name not in ("cost", "locked")}
+    for name in rest:
         if name not in ExtensionPatch.__struct_fields__:
             raise suggested(unknown_parameter(f"session.vivavoce.{name}"), ExtensionPatch.__struct_fields__)
-        if name in _ONLY_HERE and given[name]:
+        if rest[name] and "vivavoce" not in upstream:
             raise invalid_content(f"session.vivavoce.{name}", "it is not available in a relayed session")
-    try:
-        return msgspec.convert(given, ExtensionPatch)
-    except msgspec.ValidationError as error:
-        raise invalid_content("session.vivavoce", str(error)) from error
+    return cost, {**others, "vivavoce": rest} if rest and "vivavoce" in upstream else others
 
 
 def refuse_functions(names: Collection[str], tools: Any, param: str) -> None:  # JSON boundary

@@ -1,6 +1,6 @@
 """The session as the client sees it: the upstream's, with our id, our end, our extension, and without our functions."""
 
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -8,6 +8,8 @@ from vivavoce.core.relay.links import Link
 from vivavoce.core.relay.state import RelayState
 from vivavoce.core.relay.vocabulary import Body
 from vivavoce.protocol.extensions import SessionExtension
+
+_OURS: Final = ("engine", "locked", "cost")  # of the extension; the rest may come from an upstream like this server
 
 
 def shown_session(state: RelayState, link: Link, now: float | None = None) -> Body:
@@ -19,7 +21,12 @@ def shown_session(state: RelayState, link: Link, now: float | None = None) -> Bo
     extension = SessionExtension(engine=state.setting.targets[link.target], locked=state.setting.locked)
     if state.client.shows_cost and now is not None:
         extension = msgspec.structs.replace(extension, cost=state.spending.report(now))
-    session["vivavoce"] = msgspec.to_builtins(extension)
+    upstreams = link.session.get("vivavoce")
+    theirs = upstreams if isinstance(upstreams, dict) else {}
+    ours = {
+        name: value for name, value in msgspec.to_builtins(extension).items() if name in _OURS or name not in theirs
+    }
+    session["vivavoce"] = {**theirs, **ours}
     return session
 
 

@@ -10,7 +10,7 @@ import asyncio
 import json
 import sys
 from asyncio.subprocess import Process
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing, suppress
 from pathlib import Path
 from typing import Final
@@ -80,7 +80,7 @@ class MoonshineSynthesizer:
         """Return the id of the running process, for diagnosis."""
         return [] if self._worker is None else [self._worker.process_id]
 
-    async def synthesize(self, request: SpeechRequest) -> AsyncIterator[SpeechChunk]:
+    async def synthesize(self, request: SpeechRequest) -> AsyncGenerator[SpeechChunk, None]:
         """Yield the speech as it is made, without word times. A text without anything to speak yields nothing.
 
         Raises:
@@ -199,10 +199,10 @@ class _Worker:
         self._orders.close()
         try:
             async with asyncio.timeout(STOP_TIMEOUT_S):
-                await self._process.wait()
+                await self._process.communicate()
         except TimeoutError:
             self._process.kill()
-            await self._process.wait()
+            await self._process.communicate()
 
     def _send(self, message: Mapping[str, object]) -> None:
         if not self._orders.is_closing():

@@ -146,7 +146,7 @@ def main(arguments: list[str]) -> None:
             order = inbox.orders.get()
             speak(voices, order, inbox, output)
     except BrokenPipeError:
-        return  # the parent is gone
+        os._exit(0)  # the parent is gone; at an ordinary end the reading thread would hold a lock
 
 
 if __name__ == "__main__":

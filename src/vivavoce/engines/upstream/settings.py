@@ -54,7 +54,7 @@ class UpstreamSettings(msgspec.Struct, frozen=True):
     def __post_init__(self) -> None:
         _check_url(self.url)
         _check_key(self.api_key)
-        _check_headers(self.headers)
+        _check_headers(self.headers, bool(self.api_key))
         _check_query(self.query)
         if not 0 < self.connect_s <= 120:
             raise ValueError(f"connect_s: expected seconds above 0 and at most 120, but got {self.connect_s:g}")
@@ -114,7 +114,7 @@ def _check_key(key: str) -> None:
         raise ValueError(f"api_key: expected at most {MAX_KEY_LENGTH} visible ASCII characters")
 
 
-def _check_headers(headers: tuple[Header, ...]) -> None:
+def _check_headers(headers: tuple[Header, ...], has_key: bool) -> None:
     names = [name.lower() for name, _ in headers]
     for name in names:
         if name in _OWN_HEADERS or name.startswith("sec-websocket-"):
@@ -122,7 +122,7 @@ def _check_headers(headers: tuple[Header, ...]) -> None:
         if names.count(name) > 1:
             raise ValueError(f"headers.{name}: the header is given twice")
     try:
-        check_headers(dict(headers))
+        check_headers(dict(headers), has_key)
     except ClientError as error:
         raise ValueError(f"{error.detail.param}: {error}") from None
 

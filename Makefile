@@ -56,8 +56,8 @@ e2e: tools ## the tests with a real server, real transports and a browser
 	@$(PY) -m pytest -m e2e $(ARGS)
 
 lock: ## compute requirements/*.lock anew (needs uv; ARGS=--upgrade takes later versions)
-	$(LOCK) $(ARGS) pyproject.toml requirements/build.in -o requirements/runtime.lock
-	$(LOCK) $(ARGS) pyproject.toml requirements/build.in --group dev -c requirements/runtime.lock -o requirements/dev.lock
+	$(LOCK) $(ARGS) --extra speech pyproject.toml requirements/build.in -o requirements/runtime.lock
+	$(LOCK) $(ARGS) --extra speech pyproject.toml requirements/build.in --group dev -c requirements/runtime.lock -o requirements/dev.lock
 	$(LOCK) $(ARGS) requirements/node.in -o requirements/node.lock
 
 wheel: setup ## build dist/vivavoce-*.whl with the web page and the model files inside

@@ -35,11 +35,12 @@ RINGS = (
     "bench",
     "fuzz",
     "web",
+    "relay",
     "e2e",
     "clients",
     "matrix",
 )
-MARKED_FOLDERS = {"web": "e2e", "e2e": "e2e", "clients": "e2e", "fuzz": "fuzz"}
+MARKED_FOLDERS = {"web": "e2e", "e2e": "e2e", "clients": "e2e", "fuzz": "fuzz", "relay": "e2e"}
 
 for variable in [name for name in os.environ if name.startswith(("OPENAI_", "VIVAVOCE_"))]:
     if variable not in KEPT_VARIABLES:

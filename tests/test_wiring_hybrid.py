@@ -1,9 +1,11 @@
 """The hybrid pipeline as it is configured: which engine does which stage, with which key, and what is refused."""
 
+import asyncio
 from typing import Any
 
 import pytest
 
+from tests.engines.compatible_servers import DEADLINE_S, Server, gives
 from vivavoce.config.load import ConfigurationError, load
 from vivavoce.config.model import Configuration
 from vivavoce.engines.base import Engine
@@ -141,3 +143,28 @@ def test_deadlines_headers_and_query_reach_the_adapter() -> None:
     limits = server.timeouts
     assert (limits.connect_s, limits.first_s, limits.silence_s, limits.total_s) == (1, 2, 3, 4)
     assert (server.max_connections, server.checks_models) == (5, True)
+
+
+def test_a_server_that_takes_no_speed_or_prompt_is_known_for_it() -> None:
+    deaf = configured("transcriber", None, engine="transcriptions", base_url=LOCAL_URL, model="m", takes_prompt=False)
+    steady = configured("synthesizer", None, engine="speech", base_url=LOCAL_URL, model="m", takes_speed=False)
+    transcriber, synthesizer = built("transcriber", deaf), built("synthesizer", steady)
+
+    assert transcriber is not None
+    assert synthesizer is not None
+    assert transcriber.capabilities.ignores == ("audio.input.transcription.prompt",)
+    assert synthesizer.capabilities.ignores == ("audio.output.speed",)
+
+
+@pytest.mark.parametrize(("stage", "engine"), REMOTE)
+def test_starting_a_stage_asks_nothing(stage: str, engine: str) -> None:
+    async def start() -> list[Any]:
+        async with asyncio.timeout(DEADLINE_S), Server(gives({})).listening() as server:
+            chosen = configured(stage, None, engine=engine, base_url=server.settings().base_url, model="m")
+            built_engine = built(stage, chosen)
+            assert built_engine is not None
+            await built_engine.start()
+            await built_engine.close()
+            return server.connections
+
+    assert asyncio.run(start()) == []

@@ -5,9 +5,7 @@ Sizes go from the shortest event to 4 MiB, around every limit of the framing; th
 """
 
 import asyncio
-import json
-import socket
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -15,17 +13,19 @@ import msgspec
 from websockets.asyncio.connection import Connection
 
 from bench.relay.contestants import Contestant, Upstream
-from bench.relay.scripted_upstream import client_of, scripted_upstream
+from bench.relay.scripted_upstream import ScriptedUpstream, client_of, scripted_upstream, shrink_receive_buffer
 
 SIZES: Final = (
     *(64, 125, 126, 127, 128, 1000, 2640, 4095, 4096, 4097, 8191, 8192, 8193, 16_384),
     *(65_535, 65_536, 65_537, 262_143, 262_144, 262_145, 1_048_576, 4_194_304),
 )
 FRAGMENTS: Final = ((1, 300), (7, 5000), (1000, 300_000), (65_536, 1 << 40))  # bytes each, for messages up to
-SOCKET_BUFFER_BYTES: Final = 8 * 1024
 PAUSE_S: Final = 0.004
 READ_LIMIT_S: Final = 60.0
-TEXT: Final = "aZ09+/=\\\\\\\" é 語 \\u00e9 🎧 "  # the inside of a JSON string, with escapes and characters of 1 to 4 bytes
+MARK: Final = '{"type":"bench.'
+TEXT: Final = (
+    'aZ09+/=\\\\\\" é 語 \\u00e9 🎧 '  # the inside of a JSON string, with escapes and characters of 1 to 4 bytes
+)
 
 
 class Exactness(msgspec.Struct, frozen=True):
@@ -54,6 +54,11 @@ def messages(kind: str) -> list[tuple[str, int | None]]:
     return found
 
 
+def exact_messages(contestant: Contestant, folder: Path) -> Exactness:
+    """Send every message through a relay of its own, both ways at once."""
+    return asyncio.run(_both_ways(contestant, folder))
+
+
 def _fragments(message: str, size: int) -> Iterator[str]:
     return (message[at : at + size] for at in range(0, len(message), size))
 
@@ -63,28 +68,26 @@ async def _send_all(connection: Connection, outgoing: list[tuple[str, int | None
         await connection.send(message if fragment is None else _fragments(message, fragment))
 
 
-async def _read_slowly(connection: Connection, kind: str, wanted: int) -> list[str]:
-    """Return messages of one type; others, which the relay or the script adds, are left out."""
+async def _read_slowly(connection: Connection, wanted: int) -> list[str]:
+    """Return the first messages that are not the relay's or the script's own."""
     found: list[str] = []
-    _shrink(connection)
+    shrink_receive_buffer(connection)
     async with asyncio.timeout(READ_LIMIT_S):
-        async for message in _texts(connection):
-            if json.loads(message)["type"] == kind:
-                found.append(message)
-                await asyncio.sleep(PAUSE_S)
-            if len(found) == wanted:
-                break
+        while len(found) < wanted:
+            found += _of_this_test([str(await connection.recv())])
+            await asyncio.sleep(PAUSE_S)
     return found
 
 
-async def _texts(connection: Connection) -> AsyncIterator[str]:
-    async for message in connection:
-        yield message if isinstance(message, str) else message.decode()
+async def _arrived(upstream: ScriptedUpstream, wanted: int) -> list[str]:
+    async with asyncio.timeout(READ_LIMIT_S):
+        while len(found := _of_this_test(upstream.received)) < wanted:
+            await asyncio.sleep(PAUSE_S * 10)
+    return found
 
 
-def _shrink(connection: Connection) -> None:
-    endpoint: socket.socket = connection.transport.get_extra_info("socket")
-    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
+def _of_this_test(received: Sequence[str]) -> list[str]:
+    return [message for message in received if message.startswith(MARK)]
 
 
 def _compare(direction: str, outgoing: list[tuple[str, int | None]], incoming: list[str]) -> list[str]:
@@ -99,7 +102,7 @@ def _compare(direction: str, outgoing: list[tuple[str, int | None]], incoming: l
 
 async def _both_ways(contestant: Contestant, folder: Path) -> Exactness:
     up, down = messages("bench.up"), messages("bench.down")
-    async with scripted_upstream(lambda event: ()) as upstream:
+    async with scripted_upstream(lambda event: (), PAUSE_S) as upstream:
         running = contestant.start(Upstream(upstream.port), folder)
         relay = await asyncio.to_thread(running.__enter__)
         try:
@@ -108,8 +111,8 @@ async def _both_ways(contestant: Contestant, folder: Path) -> Exactness:
                 behind = await upstream.connection()
                 group.create_task(_send_all(client, up))
                 group.create_task(_send_all(behind, down))
-                arrived_down = group.create_task(_read_slowly(client, "bench.down", len(down)))
-                arrived_up = group.create_task(upstream.receive(len(up)))
+                arrived_down = group.create_task(_read_slowly(client, len(down)))
+                arrived_up = group.create_task(_arrived(upstream, len(up)))
         finally:
             await asyncio.to_thread(running.__exit__, None, None, None)
     faults = _compare("up", up, arrived_up.result()) + _compare("down", down, arrived_down.result())

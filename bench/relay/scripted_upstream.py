@@ -4,16 +4,19 @@ import asyncio
 import contextlib
 import json
 import logging
+import socket
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, Final
 
 from websockets.asyncio.client import ClientConnection, connect
+from websockets.asyncio.connection import Connection
 from websockets.asyncio.server import ServerConnection, serve
 from websockets.exceptions import ConnectionClosed
 
 from bench.relay.contestants import KEY, Relay
 from bench.relay.processes import HOST
 
+SOCKET_BUFFER_BYTES: Final = 64 * 1024
 LARGEST_BYTES: Final = 32 * 1024 * 1024
 
 Json = dict[str, Any]  # JSON boundary: events as they come
@@ -45,6 +48,12 @@ SESSION: Final[Json] = {
 }
 
 
+def shrink_receive_buffer(connection: Connection) -> None:
+    """Let the kernel keep little for a reader that is slow."""
+    endpoint: socket.socket = connection.transport.get_extra_info("socket")
+    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, SOCKET_BUFFER_BYTES)
+
+
 def encoded(event: Json) -> str:
     """Return an event as the hosted service writes it: no spaces, text as it is."""
     return json.dumps(event, ensure_ascii=False, separators=(",", ":"))
@@ -53,8 +62,9 @@ def encoded(event: Json) -> str:
 class ScriptedUpstream:
     """One upstream connection at a time; `sent` and `received` hold its messages in order."""
 
-    def __init__(self, answer: Answer) -> None:
+    def __init__(self, answer: Answer, pause_s: float) -> None:
         self._answer = answer
+        self._pause_s = pause_s
         self._connected: asyncio.Queue[ServerConnection] = asyncio.Queue()
         self._events = 0
         self.sent: list[str] = []
@@ -74,24 +84,36 @@ class ScriptedUpstream:
 
     async def serve_one(self, connection: ServerConnection) -> None:
         """Greet, then answer every message."""
+        if self._pause_s:
+            shrink_receive_buffer(connection)
         await self.send(connection, {"type": "session.created", "session": SESSION})
         self._connected.put_nowait(connection)
         with contextlib.suppress(ConnectionClosed):
             async for message in connection:
                 text = message if isinstance(message, str) else message.decode()
                 self.received.append(text)
+                if self._pause_s:
+                    await asyncio.sleep(self._pause_s)
                 for event in self._answer(json.loads(text)):
                     await self.send(connection, event)
 
 
 @contextlib.asynccontextmanager
-async def scripted_upstream(answer: Answer) -> AsyncIterator[ScriptedUpstream]:
-    """Serve on a free port."""
-    upstream = ScriptedUpstream(answer)
+async def scripted_upstream(answer: Answer, pause_s: float = 0.0) -> AsyncIterator[ScriptedUpstream]:
+    """Serve on a free port; after every message that it reads it pauses for `pause_s`, with little room for more."""
+    upstream = ScriptedUpstream(answer, pause_s)
     silent = logging.getLogger("bench.relay.upstream")
     silent.setLevel(logging.CRITICAL + 1)  # a pump under way connects for whoever only tries its port
+    max_queue = 1 if pause_s else 16
     async with serve(
-        upstream.serve_one, HOST, 0, max_size=LARGEST_BYTES, compression=None, logger=silent
+        upstream.serve_one,
+        HOST,
+        0,
+        max_size=LARGEST_BYTES,
+        max_queue=max_queue,
+        ping_interval=None,  # who reads slowly answers late
+        compression=None,
+        logger=silent,
     ) as server:
         upstream.port = next(iter(server.sockets)).getsockname()[1]
         yield upstream
@@ -105,6 +127,7 @@ async def client_of(relay: Relay, *, max_queue: int | None = 16) -> AsyncIterato
         additional_headers={"Authorization": f"Bearer {KEY}"},
         max_size=LARGEST_BYTES,
         max_queue=max_queue,
+        ping_interval=None,
         compression=None,
     ) as connection:
         yield connection

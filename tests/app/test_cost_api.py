@@ -93,13 +93,18 @@ def test_a_key_of_the_key_file_has_its_name(tmp_path: Path) -> None:
     assert answer.json["name"] == "kitchen"
 
 
-def test_without_keys_there_is_the_account_of_nobody() -> None:
+def test_where_no_key_is_demanded_all_share_one_account() -> None:
     host = CountingHost()
-    host.spend(None, MODEL)
 
-    told = answered(host, settings=AppSettings()).json
+    async def scenario() -> Answer:
+        async with serving(host, AppSettings()) as port:
+            host.spend("one", MODEL)
+            host.spend(None, MODEL)
+            return await ask(port, "GET /api/cost HTTP/1.1\r\nAuthorization: Bearer sk-any")
 
-    assert (told["key"], told["responses"]) == (None, 1)
+    told = run(scenario()).json
+
+    assert (told["key"], told["responses"]) == (None, 2)
 
 
 @pytest.mark.parametrize("path", ["/api/cost", "/api/prices"])

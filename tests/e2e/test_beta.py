@@ -234,4 +234,4 @@ def test_hostile_messages_end_no_session_of_the_beta(own_server: str) -> None:
 
 
 def is_last(event: Json) -> bool:
-    return event["type"] == "response.done" and event["response"]["metadata"] == {"is": "last"}
+    return bool(event["type"] == "response.done" and event["response"]["metadata"] == {"is": "last"})

@@ -14,8 +14,10 @@ PCM: Json = {"type": "audio/pcm", "rate": 24000}
 SAID: Json = {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "Hello."}]}
 
 
-def vad(**fields: Any) -> Json:
-    return {"audio": {"input": {"turn_detection": {"type": "server_vad", **fields}}}}
+def vad(written: str, value: Any, meant: str) -> tuple[Json, str, str]:
+    place = "audio.input.turn_detection"
+    detection = {"type": "server_vad", written: value}
+    return {"audio": {"input": {"turn_detection": detection}}}, f"{place}.{written}", f"{place}.{meant}"
 
 
 def function(**fields: Any) -> Json:
@@ -24,13 +26,13 @@ def function(**fields: Any) -> Json:
 
 # What is written, the field that is wrong, and the one that is meant.
 SESSION: tuple[tuple[Json, str, str], ...] = (
-    (vad(prefix_padding=300), "audio.input.turn_detection.prefix_padding", "audio.input.turn_detection.prefix_padding_ms"),
-    (vad(silence_duration=500), "audio.input.turn_detection.silence_duration", "audio.input.turn_detection.silence_duration_ms"),
-    (vad(silence_ms=500), "audio.input.turn_detection.silence_ms", "audio.input.turn_detection.silence_duration_ms"),
-    (vad(silenceDurationMs=500), "audio.input.turn_detection.silenceDurationMs", "audio.input.turn_detection.silence_duration_ms"),
-    (vad(idle_timeout=5), "audio.input.turn_detection.idle_timeout", "audio.input.turn_detection.idle_timeout_ms"),
-    (vad(treshold=0.5), "audio.input.turn_detection.treshold", "audio.input.turn_detection.threshold"),
-    (vad(create_respone=True), "audio.input.turn_detection.create_respone", "audio.input.turn_detection.create_response"),
+    vad("prefix_padding", 300, "prefix_padding_ms"),
+    vad("silence_duration", 500, "silence_duration_ms"),
+    vad("silence_ms", 500, "silence_duration_ms"),
+    vad("silenceDurationMs", 500, "silence_duration_ms"),
+    vad("idle_timeout", 5, "idle_timeout_ms"),
+    vad("treshold", 0.5, "threshold"),
+    vad("create_respone", True, "create_response"),
     ({"output_modality": "text"}, "output_modality", "output_modalities"),
     ({"modalities": ["text"]}, "modalities", "output_modalities"),
     ({"max_tokens": 5}, "max_tokens", "max_output_tokens"),
@@ -48,7 +50,8 @@ SESSION: tuple[tuple[Json, str, str], ...] = (
     ({"audio": {"input": {"threshold": 0.5}}}, "audio.input.threshold", "audio.input.turn_detection.threshold"),
     ({"audio": {"input": {"noise_reducton": None}}}, "audio.input.noise_reducton", "audio.input.noise_reduction"),
     ({"audio": {"output": {"voices": "ash"}}}, "audio.output.voices", "audio.output.voice"),
-    ({"audio": {"input": {"format": {**PCM, "sample_rate": 1}}}}, "audio.input.format.sample_rate", "audio.input.format.rate"),
+    ({"audio": {"output": {"format": {**PCM, "sample_rate": 1}}}}, "audio.output.format.sample_rate",
+     "audio.output.format.rate"),
     (function(input_schema={}), "tools[0].input_schema", "tools[0].parameters"),
     ({"tools": [{"type": "function", "function": {}}]}, "tools[0].function", "tools[0].name"),
 )  # fmt: skip
@@ -107,11 +110,14 @@ def told(wrong: str, meant: str) -> str:
 
 
 def test_a_misspelling_is_refused_with_the_field_that_is_meant(own_server: str) -> None:
-    events = [
-        *(({"type": "session.update", "session": {"type": "realtime", **one}}, "session", *names) for one, *names in SESSION),
-        *(({"type": "response.create", "response": one}, "response", *names) for one, *names in RESPONSE),
-        *(({"type": "conversation.item.create", "item": one}, "item", *names) for one, *names in ITEM),
-    ]  # fmt: skip
+    events: list[tuple[Json, str, str, str]] = [
+        *(
+            ({"type": "session.update", "session": {"type": "realtime", **one}}, "session", w, m)
+            for one, w, m in SESSION
+        ),
+        *(({"type": "response.create", "response": one}, "response", w, m) for one, w, m in RESPONSE),
+        *(({"type": "conversation.item.create", "item": one}, "item", w, m) for one, w, m in ITEM),
+    ]
 
     async def conversation() -> None:
         async with talking(own_server, SCRIPTED) as client:

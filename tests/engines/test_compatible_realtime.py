@@ -252,7 +252,8 @@ def test_a_session_may_choose_among_the_models_and_each_gets_what_it_takes() -> 
         for model in ("quick", None, "unknown"):
             await hear(engine, options=TranscriptOptions(prompt="Names.", keywords=("Wien",), delay="low", model=model))
         assert engine.capabilities.models == ("gpt-realtime-whisper", "quick")
-        assert (engine.capabilities.hints, engine.capabilities.takes_prompt) == ((), False)
+        assert engine.capabilities.hints == ()
+        assert engine.capabilities.ignores == ("audio.input.transcription.prompt",)
 
     with_upstream(play, work, models=(("quick", "gpt-live-transcribe"),))
 
@@ -578,3 +579,19 @@ def test_closing_the_engine_fails_what_is_under_way_once() -> None:
     with_upstream(_never_transcribes, work)
 
     assert [type(result) for result in heard.results] == [EngineError]
+
+
+def test_the_models_are_asked_for_at_the_start_where_that_is_configured() -> None:
+    async def run() -> tuple[list[str], EngineError]:
+        async with asyncio.timeout(DEADLINE_S), Server(gives({"data": []}), gives({}, "401 No")).listening() as server:
+            settings = HostedRealtimeSettings(server.settings(checks_models=True))
+            async with started(HostedRealtimeTranscriber(settings)):
+                pass
+            with pytest.raises(EngineError) as refused:
+                await HostedRealtimeTranscriber(settings).start()
+            return [request.path for request in server.requests], refused.value
+
+    paths, error = asyncio.run(run())
+
+    assert paths == ["/v1/models"] * 2
+    assert (error.engine, error.is_retryable) == ("hosted-realtime", False)

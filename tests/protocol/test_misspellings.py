@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from vivavoce.protocol.errors import missing_parameter, unknown_parameter
 from vivavoce.protocol.misspellings import ALIASES, MAX_NAME_LENGTH, distance, nearest_field, suggested
 from vivavoce.protocol.responses import ResponseAudioOutputParams, ResponseParams
-from vivavoce.protocol.session import AudioInputPatch, AudioPatch, ServerVad, SessionPatch
+from vivavoce.protocol.session import AudioInputPatch, AudioPatch, ServerVad, SessionPatch, Transcription
 
 SESSION = SessionPatch.__struct_fields__
 VAD = ServerVad.__struct_fields__
@@ -32,6 +32,7 @@ RESPONSE = ResponseParams.__struct_fields__
         ("session.audio.output.voices", ResponseAudioOutputParams.__struct_fields__, "voice"),
         ("session.audio.input.noise_reducton", INPUT, "noise_reduction"),
         ("session.audio.input.vad", INPUT, "turn_detection"),
+        ("session.audio.input.transcription.lang", Transcription.__struct_fields__, "language"),
         ("response.modality", RESPONSE, "output_modalities"),
         ("response.instruction", RESPONSE, "instructions"),
     ],
@@ -46,6 +47,8 @@ def test_a_misspelling_is_told_by_its_field(path: str, known: tuple[str, ...], m
         ("session.voice", SESSION, "session.audio.output.voice"),
         ("session.voices", SESSION, "session.audio.output.voice"),
         ("session.turn_detection", SESSION, "session.audio.input.turn_detection"),
+        ("session.silence_duration_ms", SESSION, "session.audio.input.turn_detection.silence_duration_ms"),
+        ("session.audio.input.threshold", INPUT, "session.audio.input.turn_detection.threshold"),
         ("session.input_audio_format", SESSION, "session.audio.input.format"),
         ("session.modalities", SESSION, "session.output_modalities"),
         ("session.max_response_output_tokens", SESSION, "session.max_output_tokens"),

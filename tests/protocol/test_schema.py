@@ -61,6 +61,14 @@ def test_a_place_that_the_types_do_not_know_may_hold_anything(place: schema.Plac
     assert isinstance(schema.schema_at({"pet": {"type": "cat"}, "age": 3}, place, OWNER), inspect.AnyType)
 
 
+@pytest.mark.parametrize(
+    ("path", "is_field"),
+    [("pet", True), ("pet.lives", True), ("pet.weight", True), ("pet.tail", False), ("age.x", False), ("", False)],
+)
+def test_a_dotted_path_is_a_field_of_any_alternative_or_is_none(path: str, is_field: bool) -> None:
+    assert schema.has_field(OWNER, path) is is_field
+
+
 def test_the_tags_of_alternatives_are_known() -> None:
     assert schema.tags(schema.schema_at({}, ("pet",), OWNER)) == ["cat", "dog"]
 

@@ -216,6 +216,57 @@ def test_the_mutator_drops_changes_and_adds_messages_of_each_connection_on_its_o
     run(conversation)
 
 
+class Numbering:
+    """A `Translator` that numbers what passes, twice towards the client, and answers `no` itself."""
+
+    def __init__(self) -> None:
+        self._passed = 0
+
+    def client(self, message: bytes) -> tuple[Sequence[bytes], Sequence[bytes]]:
+        if message == b"no":
+            return [], [b"refused"]
+        self._passed += 1
+        return [b"%s %d" % (message, self._passed)], []
+
+    def server(self, message: bytes) -> Sequence[bytes]:
+        return [message, message.upper()] if self._passed else []
+
+
+def test_the_translator_changes_both_directions_and_answers_itself() -> None:
+    asked: list[str] = []
+    passed: list[Passed] = []
+
+    def tap(message: Passed) -> None:
+        passed.append(message)
+
+    async def conversation() -> None:
+        async with echo_server() as server:
+            async with recording_proxy(server, tap=tap, translate=Numbering) as proxy:
+                async with connect(proxy.websocket_url) as client:  # what the server asks is left out
+                    await client.send("no")
+                    asked.append(str(await client.recv()))
+                    for text in ("one", "two"):
+                        await client.send(text)
+                        asked.extend([str(await client.recv()), str(await client.recv())])
+
+    run(conversation)
+
+    assert asked == ["refused", "one 1", "ONE 1", "two 2", "TWO 2"]
+    onward = [one.message for one in passed if one.direction == ">"]
+    assert onward == ["one 1", "two 2"]
+
+
+def test_added_headers_reach_the_server() -> None:
+    async def conversation() -> None:
+        async with echo_server() as server, recording_proxy(server, headers=("X-Added: 1",)) as proxy:
+            async with connect(proxy.websocket_url) as client:
+                asked = json.loads(await client.recv())
+
+        assert asked["headers"]["X-Added"] == "1"
+
+    run(conversation)
+
+
 def test_a_fault_of_the_tap_is_raised() -> None:
     def tap(entry: Passed) -> None:
         raise ZeroDivisionError(entry.message)

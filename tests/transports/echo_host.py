@@ -63,6 +63,9 @@ class EchoSession:
     async def caught_up(self) -> None:
         await self._kept_up.wait()
 
+    def set_full(self, is_full: bool) -> None:
+        """It waits for `writable` where it cares."""
+
     def fall_behind(self) -> None:
         self._kept_up.clear()
 

@@ -17,6 +17,7 @@ from vivavoce.transports.connection import (
     FrameReceiver,
     Handshake,
     MessageJoiner,
+    TextSender,
     cut_reason,
     is_utf8,
     parse_close,
@@ -36,8 +37,11 @@ class ScriptedLink:
     def start(self, transport: asyncio.Transport, handshake: Handshake, endpoint: FrameReceiver) -> None:
         self.done.append("start")
 
-    def text_sender(self) -> Callable[[bytes], None]:
-        return lambda payload: self.done.append(f"text {payload.decode()}")
+    def text_sender(self) -> TextSender:
+        def send(message: bytes) -> None:
+            self.done.append(f"text {message.decode()}")
+
+        return send
 
     def send_ping(self) -> None:
         self.done.append("ping")

@@ -162,6 +162,9 @@ def test_model_servers_are_offered_as_lines_to_copy(chromium: "Browser", offerin
 
 def test_a_server_with_a_key_asks_for_it_and_keeps_it_for_conversations(chromium: "Browser", offering: Serve) -> None:
     with offering(keys=KEY) as url, first_visit(chromium, url, expected="401") as opened:
+        opened.get_by_label("This server asks for a key.").fill("sk-other")
+        opened.get_by_role("button", name="Use this key").click()
+        opened.get_by_text("does not accept this key").wait_for()
         opened.get_by_label("This server asks for a key.").fill(KEY)
         opened.get_by_role("button", name="Use this key").click()
         wait_for_asset(opened, "absent")

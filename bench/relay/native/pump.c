@@ -33,6 +33,13 @@ static void watch(int operation, int fd, uint32_t events) {
     if (epoll_ctl(poller, operation, fd, &event)) fail("epoll_ctl");
 }
 
+// A side is read while its peer takes everything, and written while it has not taken everything.
+static void watch_pair(int fd) {
+    int peer = peers[fd];
+    watch(EPOLL_CTL_MOD, fd, (rests[peer] ? 0 : EPOLLIN) | (rests[fd] ? EPOLLOUT : 0));
+    watch(EPOLL_CTL_MOD, peer, (rests[fd] ? 0 : EPOLLIN) | (rests[peer] ? EPOLLOUT : 0));
+}
+
 static void drop(int fd) {
     int both[2] = {fd, peers[fd]};
     for (int i = 0; i < 2; i++) {
@@ -64,7 +71,7 @@ static void take_client(int listener, int upstream_port) {
 static void forward(int fd) {
     static uint8_t buffer[BUFFER_BYTES];
     int peer = peers[fd];
-    if (rests[peer]) return drop(fd);  // it is not read, so this is a hang-up
+    if (rests[peer]) return drop(fd);  // it is not watched for input, so this is a hang-up
     ssize_t got = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) return drop(fd);
@@ -75,8 +82,7 @@ static void forward(int fd) {
     rest_sizes[peer] = (size_t)(got - put);
     rests[peer] = malloc(rest_sizes[peer]);
     for (ssize_t i = put; i < got; i++) rests[peer][i - put] = buffer[i];
-    watch(EPOLL_CTL_MOD, fd, 0);
-    watch(EPOLL_CTL_MOD, peer, EPOLLIN | EPOLLOUT);
+    watch_pair(fd);
 }
 
 static void flush(int fd) {
@@ -88,8 +94,7 @@ static void flush(int fd) {
     if (rest_sizes[fd]) return;
     free(rests[fd]);
     rests[fd] = NULL;
-    watch(EPOLL_CTL_MOD, fd, EPOLLIN);
-    watch(EPOLL_CTL_MOD, peers[fd], rests[peers[fd]] ? EPOLLIN | EPOLLOUT : EPOLLIN);
+    watch_pair(fd);
 }
 
 int main(int count, char **words) {

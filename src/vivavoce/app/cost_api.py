@@ -93,15 +93,18 @@ def spending_of(host: object) -> SpendingBook | None:
 
 
 def cost_routes(given: SpendingBook | None, ring: KeyRing, clock: Clock) -> list[Route]:
-    """Return the routes; without ledgers they tell that nothing was spent."""
+    """Return the routes; without ledgers they tell that nothing was spent.
+
+    Where no key is demanded, all clients share one ledger.
+    """
     book = SpendingBook(_NO_PRICES) if given is None else given
+    book.share_while(lambda: not ring.has_keys)
 
     async def show_cost(request: Request) -> Response:
         caller: Caller = request.state.caller
-        now = clock.monotonic_s()
+        now, key = clock.monotonic_s(), caller.credential_id if ring.has_keys else None
         book.clock.set(clock.unix_s(), now)
-        name = ring.name_of(caller.credential_id) if caller.credential_id is not None else None
-        return _response(_cost(book, caller.credential_id, name, now))
+        return _response(_cost(book, key, None if key is None else ring.name_of(key), now))
 
     async def show_prices(request: Request) -> Response:
         data = tuple(_price(name, prices) for name, prices in book.prices.models.items())

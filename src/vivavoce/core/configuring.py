@@ -22,6 +22,8 @@ from vivavoce.protocol.session import RealtimeSession, SessionPatch, merge
 from vivavoce.protocol.session_fields import EffectiveSession, as_kind, check_kind, in_use
 
 TRANSCRIPTION_MODEL: Final = "audio.input.transcription.model"
+SPEED: Final = "audio.output.speed"
+NORMAL_SPEED: Final = 1.0
 _NO_EXTENSION: Final = SessionExtension()
 
 
@@ -109,6 +111,8 @@ def extension_of(session: RealtimeSession) -> SessionExtension:
 
 def _without_secrets(session: RealtimeSession, profile: Profile) -> RealtimeSession:
     ignored = in_use(session, profile.policy.ignored)
+    if session.audio.output.speed == NORMAL_SPEED:
+        ignored = tuple(path for path in ignored if path != SPEED)
     if not _has_transcription_model(session, profile):
         ignored = (*ignored, TRANSCRIPTION_MODEL)
     extension = msgspec.structs.replace(extension_of(session), ignored=ignored)

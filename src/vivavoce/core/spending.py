@@ -3,7 +3,7 @@
 Money is in US dollars. Prices come from `config/prices.toml` through `wiring`.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Final, Protocol
 
 import msgspec
@@ -280,14 +280,19 @@ class SpendingBook:
         self.clock = DayClock()
         self._budget = budget
         self._ledgers: dict[str, KeyLedger] = {}
+        self._is_open: Callable[[], bool] = bool
 
     def session(self, key: str | None, now: float, models: PaidModels) -> SessionSpending:
         """Open the account of a session; `key` is the id of the client's credential, None without one."""
         return SessionSpending(self.ledger(key, now), self.prices, now, models)
 
+    def share_while(self, is_open: Callable[[], bool]) -> None:
+        """Have all clients share one ledger while this tells that any key is accepted: another costs nothing then."""
+        self._is_open = is_open
+
     def ledger(self, key: str | None, now: float) -> KeyLedger:
         """Return the ledger of a key. Should too many keys have spent today, further ones share a ledger."""
-        name = key or ANONYMOUS
+        name = ANONYMOUS if key is None or self._is_open() else key
         found = self._ledgers.get(name)
         if found is None and len(self._ledgers) >= MAX_REMEMBERED_KEYS:
             self._forget_idle(now)

@@ -197,23 +197,11 @@ class Disconnected(msgspec.Struct, frozen=True):
     code: int | None = None
 
 
-EngineResult = (
-    TranscriptRevised
-    | TranscriptFinalized
-    | TranscriptFailed
-    | TextGenerated
-    | ToolCallGenerated
-    | GenerationFinished
-    | GenerationFailed
-    | SpeechSynthesized
-    | SynthesisFinished
-    | SynthesisFailed
-    | TurnScored
-    | McpToolsListed
-    | McpListingFailed
-    | McpCallReturned
-    | McpCallFailed
-)
+TranscriptResult = TranscriptRevised | TranscriptFinalized | TranscriptFailed
+GenerationResult = TextGenerated | ToolCallGenerated | GenerationFinished | GenerationFailed
+SynthesisResult = SpeechSynthesized | SynthesisFinished | SynthesisFailed
+McpResult = McpToolsListed | McpListingFailed | McpCallReturned | McpCallFailed
+EngineResult = TranscriptResult | GenerationResult | SynthesisResult | TurnScored | McpResult
 Input = Opened | FromClient | ClientRejected | SpeechScored | DetectionFailed | EngineResult | Draining | Disconnected
 
 

@@ -10,7 +10,8 @@ from vivavoce.runtime.intake import Intake
 from vivavoce.runtime.performers import EnginePerformer, EngineSet
 from vivavoce.runtime.runner import Runner
 from vivavoce.runtime.sink import Sink
-from vivavoce.runtime.tracing import SessionTracer, Tracer
+from vivavoce.runtime.tracing import Tracer
+from vivavoce.runtime.watching import Observers, SessionObserver
 
 MAX_PENDING_MS: Final = 2_000.0  # audio that an engine may hold; then the socket is not read
 CATCH_UP_POLL_S: Final = 0.02
@@ -19,10 +20,18 @@ CATCH_UP_POLL_S: Final = 0.02
 class HostedSession:
     """The `LiveSession` of a transport, and the `SessionWatch` of its own performer."""
 
-    def __init__(self, session_id: str, engines: EngineSet, sink: Sink, tracer: Tracer | None = None) -> None:
+    def __init__(
+        self,
+        session_id: str,
+        engines: EngineSet,
+        sink: Sink,
+        tracer: Tracer | None = None,
+        observer: SessionObserver | None = None,
+    ) -> None:
         self._id = session_id
         self._tracer = tracer
-        self._trace: SessionTracer | None = None
+        self._observers = Observers([] if observer is None else [observer])
+        self._is_traced = False
         self._performer = EnginePerformer(engines, sink, self._run, self)
         self._intake = Intake(engines.noise_reducer, self._run)
         self._runner: Runner | None = None
@@ -40,8 +49,8 @@ class HostedSession:
 
     def post(self, input: Input) -> None:
         """Hand an input to the session; the client's own in their order, after audio that is being cleaned."""
-        if self._trace is not None and isinstance(input, FromClient):
-            self._trace.client(input.event)
+        if self._observers and isinstance(input, FromClient):
+            self._observers.client(input.event)
         if isinstance(input, FromClient | ClientRejected):
             self._intake.put(input)
         else:
@@ -65,13 +74,14 @@ class HostedSession:
 
     def start_trace(self, tracing: TracingChoice) -> None:
         """Keep a trace from here on, where there is room for traces."""
-        if self._tracer is not None and self._trace is None:
-            self._trace = self._tracer.open(self._id, tracing)
+        if self._tracer is not None and not self._is_traced:
+            self._is_traced = True
+            self._observers.add(self._tracer.open(self._id, tracing))
 
     def note_sent(self, event: ServerEvent | PlayAudio) -> None:
         """An event or audio goes to the client."""
-        if self._trace is not None:
-            self._trace.server(event)
+        if self._observers:
+            self._observers.server(event)
 
     def perform(self, output: Output) -> None:
         """Carry out one output; never blocks."""
@@ -79,8 +89,7 @@ class HostedSession:
 
     def close(self) -> None:
         """Stop everything; may be called again."""
-        if self._trace is not None:
-            self._trace.close()
+        self._observers.close()
         self._intake.close()
         self._performer.close()
 

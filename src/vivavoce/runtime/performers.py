@@ -84,7 +84,7 @@ class EngineSet(msgspec.Struct, frozen=True):
     @property
     def unused(self) -> tuple[str, ...]:
         """The session fields, by path, that these engines make nothing of, unlike most."""
-        return () if self.transcriber.capabilities.takes_prompt else ("audio.input.transcription.prompt",)
+        return (*self.transcriber.capabilities.ignores, *self.synthesizer.capabilities.ignores)
 
     @property
     def stages(self) -> EngineStages:

@@ -26,6 +26,7 @@ from vivavoce.runtime.runner import Runner, TraceEntry
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionRequest, Sink
 from vivavoce.runtime.tracing import Tracer
 from vivavoce.runtime.translation import HostedTranslation, TranslationSetting, initial_translation
+from vivavoce.runtime.watching import SessionObserver
 
 RETRY_AFTER_S: Final = 5
 MAX_REMEMBERED_KEYS: Final = 10_000  # whose rate limits are kept
@@ -43,6 +44,8 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_sessions: int = 100
     max_sessions_per_key: int = 100
     spending: SpendingBook | None = None  # None: nothing costs anything
+    relay: RelayPlan | None = None  # to which upstreams sessions are relayed; None: none are
+    observe: Callable[[str], SessionObserver] | None = None  # makes the observer of a session, by its id
 
 
 class Registry:
@@ -56,16 +59,13 @@ class Registry:
         ids: IdSource,
         trace: Callable[[str, TraceEntry], None] | None = None,
         tracer: Tracer | None = None,
-        relay: RelayPlan | None = None,
     ) -> None:
         """Make a host of sessions.
 
         Args:
             trace: told every call into a session's core, for replays.
             tracer: keeps the traces that clients ask for; None: nothing is kept.
-            relay: to which upstreams sessions are relayed; None: none are.
         """
-        self._relay = relay
         self._tracer = tracer
         self._engines = engines
         self._settings = settings
@@ -94,13 +94,13 @@ class Registry:
             ClientError: the request's configuration cannot be had.
         """
         self._check_capacity(request)
-        if (plan := self._relay) is not None and self.relays(request.model):
+        if (plan := self._settings.relay) is not None and self.relays(request.model):
             return self._open_relay(plan, request, sink)
         return self.open_local(request, sink)
 
     def relays(self, model: str | None) -> bool:
         """Return whether sessions of a model are relayed; None is no model in particular."""
-        return self._relay is not None and self._relay.serves(model, known=model in self._engines)
+        return self._settings.relay is not None and self._settings.relay.serves(model, known=model in self._engines)
 
     def open_local(self, request: SessionRequest, sink: Sink, engines: EngineSet | None = None) -> LiveSession:
         """Start a session on engines of this process: those of its model, or the given ones.
@@ -111,7 +111,7 @@ class Registry:
         engines = engines or self._engines_of(request)
         profile = self._profile(request, engines)
         effective = self._configured(request, engines, profile)
-        hosted = HostedSession(effective.id, engines, sink, self._tracer)
+        hosted = HostedSession(effective.id, engines, sink, self._tracer, self._observer(effective.id))
         spending = self._account(request, engines.paid)
         profile = msgspec.structs.replace(profile, spending=spending, paid=engines.paid)
         core = LocalSession.with_profile(effective, self._ids, profile)
@@ -122,13 +122,17 @@ class Registry:
 
     def _open_relay(self, plan: RelayPlan, request: SessionRequest, sink: Sink) -> LiveSession:
         spending = self._account(request, PaidModels(generator=plan.model_of(request)))
-        entry = RelayEntry(self._ids.make("sess"), request, sink, spending)
+        session_id = self._ids.make("sess")
+        entry = RelayEntry(session_id, request, sink, spending, self._tracer, self._observer(session_id))
         hosted = open_relay(
             plan, entry, self._clock, self._ids, on_closed=lambda: self._leave(hosted, request, spending)
         )
         self._enter(hosted, request)
         hosted.post(Opened(self._clock.unix_s()))
         return hosted
+
+    def _observer(self, session_id: str) -> SessionObserver | None:
+        return None if self._settings.observe is None else self._settings.observe(session_id)
 
     def describe(self, request: SessionRequest) -> EffectiveSession:
         """Return the session that a request would get, before it starts: `expires_at` is 0.

@@ -31,7 +31,7 @@ from vivavoce.core.relay.vocabulary import (
     UpstreamOpened,
 )
 from vivavoce.core.session import Session
-from vivavoce.core.vocabulary import Close, Input, Output, Send
+from vivavoce.core.vocabulary import Close, Input, Output, Send, StartTrace
 from vivavoce.protocol.codec import encode_server_event
 from vivavoce.runtime.clock import Clock
 from vivavoce.runtime.runner import Performer, Runner
@@ -59,8 +59,8 @@ class RelayParts(msgspec.Struct, frozen=True):
     request: UpstreamRequest
     sink: Sink
     clock: Clock
-    tools: ToolBox | None = None
-    watch: RelayWatch | None = None
+    tools: ToolBox | None
+    watch: RelayWatch
 
 
 class Leg:
@@ -102,6 +102,7 @@ class HostedRelay:
         self._core = core
         self._parts = parts
         self._sink = parts.sink
+        self._watch = parts.watch
         self._legs: dict[int, Leg] = {}
         self._tasks: dict[int | str, Tasks] = {}  # by number of a link, by id of a call
         self._sequence = 0
@@ -120,9 +121,8 @@ class HostedRelay:
     def post(self, input: Input | ClientMessage) -> None:
         """Hand an input of the connection to the session; audio takes the shortest way."""
         if isinstance(input, ClientMessage):
-            watch = self._parts.watch
-            if watch is not None:
-                watch.client(input.message)
+            if self._watch.is_watching:
+                self._watch.client(input.message)
             if (number := self._core.forwards(input.message)) is not None:
                 link = self._legs[number].link
                 assert link is not None, "a link in use is open"
@@ -152,8 +152,10 @@ class HostedRelay:
 
     def pass_back(self, number: int, message: bytes) -> bool:
         """Send assistant audio on to the client; False for what must be handled."""
-        if self._parts.watch is not None or not self._core.forwards_back(number, message):
+        if not self._core.forwards_back(number, message):
             return False
+        if self._watch.is_watching:
+            self._watch.server(message)
         self._sequence += 1
         self._sink.pass_on(self._sequence, message)
         return True
@@ -199,6 +201,8 @@ class HostedRelay:
                 self._start(call_id, self._call(output), name="call function")
             case CancelTool(call_id=call_id):
                 self._stop(call_id)
+            case StartTrace(tracing=tracing):
+                self._watch.start_trace(tracing)
             case Close(code=code, reason=reason):
                 self._sink.close(code, reason)
             case _:
@@ -210,13 +214,12 @@ class HostedRelay:
             self._stop(key)
         for number in tuple(self._legs):
             self._hang_up(number)
-        if self._parts.watch is not None:
-            self._parts.watch.close()
+        self._watch.close()
 
     def _send(self, message: bytes, *, is_final: bool = False) -> None:
         self._sequence += 1
-        if self._parts.watch is not None:
-            self._parts.watch.server(message)
+        if self._watch.is_watching:
+            self._watch.server(message)
         self._sink.pass_on(self._sequence, message, is_final=is_final)
 
     # Links ----------------------------------------------------------------------------------------------------

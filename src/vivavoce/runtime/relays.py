@@ -15,6 +15,7 @@ from vivavoce.protocol.session import SessionPatch
 from vivavoce.runtime.clock import Clock
 from vivavoce.runtime.relaying import HostedRelay, RelayParts
 from vivavoce.runtime.sink import SessionRequest, Sink
+from vivavoce.runtime.tracing import Tracer
 from vivavoce.runtime.upstreams import ToolBox, UpstreamConnector, UpstreamRequest
 from vivavoce.runtime.watching import RelayWatch, SessionObserver
 
@@ -81,6 +82,7 @@ class RelayEntry(msgspec.Struct, frozen=True):
     request: SessionRequest
     sink: Sink
     spending: Spending
+    tracer: Tracer | None = None
     observer: SessionObserver | None = None
 
 
@@ -96,7 +98,7 @@ def open_relay(
         entry.sink,
         clock,
         plan.tools,
-        None if entry.observer is None else RelayWatch(entry.observer),
+        RelayWatch(entry.session_id, entry.tracer, entry.observer),
     )
     return HostedRelay(entry.session_id, core, parts, on_closed)
 

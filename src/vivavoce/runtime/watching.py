@@ -4,7 +4,6 @@ Observers get the events of the GA API, decoded, in the order of the wire: the s
 relayed one, whose messages are decoded beside their way.
 """
 
-import logging
 from collections.abc import Sequence
 from typing import Final, Protocol
 
@@ -16,8 +15,8 @@ from vivavoce.protocol.codec import decode_client_event
 from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.response_events import ResponseOutputAudioDelta
 from vivavoce.protocol.server_events import ServerEvent
-
-_log = logging.getLogger(__name__)
+from vivavoce.protocol.session import TracingChoice
+from vivavoce.runtime.tracing import Tracer
 
 _DECODER: Final = msgspec.json.Decoder(ServerEvent)
 BYTES_PER_SAMPLE: Final = 2
@@ -65,27 +64,36 @@ class Observers:
 
 
 class RelayWatch:
-    """Decodes the messages of a relayed session for an observer; what is no event of the API is not observed."""
+    """Decodes the messages of a relayed session for observers; what is no event of the API is not observed."""
 
-    def __init__(self, observer: SessionObserver) -> None:
-        self._observer = observer
+    def __init__(self, session_id: str, tracer: Tracer | None = None, observer: SessionObserver | None = None) -> None:
+        self._session_id = session_id
+        self._tracer = tracer
+        self._observers = Observers([] if observer is None else [observer])
+        self.is_watching = observer is not None
+
+    def start_trace(self, tracing: TracingChoice) -> None:
+        """Keep a trace from here on, where there is room for traces."""
+        if self._tracer is not None:
+            self._observers.add(self._tracer.open(self._session_id, tracing))
+            self._tracer, self.is_watching = None, True
 
     def client(self, message: bytes) -> None:
         try:
             event = decode_client_event(message)
         except ClientError:
             return
-        self._observer.client(event)
+        self._observers.client(event)
 
     def server(self, message: bytes) -> None:
         try:
             event = _DECODER.decode(message)
         except (msgspec.DecodeError, UnicodeError, RecursionError):
             return
-        self._observer.server(_played(event) if isinstance(event, ResponseOutputAudioDelta) else event)
+        self._observers.server(_played(event) if isinstance(event, ResponseOutputAudioDelta) else event)
 
     def close(self) -> None:
-        self._observer.close()
+        self._observers.close()
 
 
 def _played(event: ResponseOutputAudioDelta) -> PlayAudio:

@@ -58,6 +58,7 @@ class Upstream:
         self._faults: deque[Fault] = deque()
         self._transports: list[UpstreamConnection] = []  # all TCP connections, for the end
         self._server: asyncio.Server | None = None
+        self._socket: socket.socket | None = None  # on which it listens
         self._changed = asyncio.Event()
 
     # What a test looks at -----------------------------------------------------------------------------------------
@@ -137,8 +138,9 @@ class Upstream:
 
     def stop_listening(self) -> None:
         """Have the machine refuse connections, until `listen`."""
-        assert self._server is not None, "it listens"
+        assert self._server is not None and self._socket is not None, "it listens"
         self._server.close()
+        self._socket.close()
 
     async def listen(self) -> None:
         """Accept connections, on the same port as before."""
@@ -146,14 +148,14 @@ class Upstream:
         bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         bound.bind((HOST, self.port))
         self.port = bound.getsockname()[1]
+        self._socket = bound
         encode = encoder(self._flavour)
         make = asyncio.get_running_loop().create_server
         self._server = await make(lambda: UpstreamConnection(self, encode), sock=bound, ssl=self._tls)
 
     def end(self) -> None:
         """Stop, and drop what is connected."""
-        if self._server is not None:
-            self._server.close()
+        self.stop_listening()
         for connection in self._transports:
             connection.reset()
 

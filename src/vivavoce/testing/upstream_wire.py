@@ -40,6 +40,7 @@ class UpstreamConnection(asyncio.Protocol):
         self.session: UpstreamSession | None = None
         self.sent: list[bytes] = []
         self.close_code: int | None = None  # of the client's close frame; None: none came
+        self.lets_through: int | None = None  # further messages; the rest is lost; None: all
         self._owner = owner
         self._encode = encode
         self._events = 0
@@ -126,7 +127,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def send_text(self, message: bytes) -> None:
         """Send a text message; it need not be JSON, nor UTF-8."""
-        if self.is_open:
+        if self.is_open and self.lets_through != 0:
+            self.lets_through = None if self.lets_through is None else self.lets_through - 1
             self.sent.append(message)
             self._protocol.send_text(message)
             self._flush()

@@ -120,6 +120,16 @@ class Connection(Protocol):
         ...
 
 
+class TextSender(Protocol):
+    """Sends a text message of valid UTF-8."""
+
+    def __call__(self, message: bytes) -> None: ...
+
+
+def send_nothing(message: bytes) -> None:
+    """The `TextSender` of a connection that is not open."""
+
+
 class FrameReceiver(Protocol):
     """What a backend tells its endpoint."""
 
@@ -153,7 +163,7 @@ class FrameLink(Protocol):
         """Send the 101 answer and become the transport's protocol."""
         ...
 
-    def text_sender(self) -> Callable[[bytes], None]:
+    def text_sender(self) -> TextSender:
         """Return what sends a text message, once the link has been started."""
         ...
 

@@ -18,7 +18,6 @@ section 7 says:
 import asyncio
 import enum
 from collections import deque
-from collections.abc import Callable
 
 from vivavoce.runtime.outbox import Cancellable, Timers
 from vivavoce.transports.connection import (
@@ -38,8 +37,10 @@ from vivavoce.transports.connection import (
     MessageJoiner,
     Opcode,
     RuleListener,
+    TextSender,
     cut_reason,
     parse_close,
+    send_nothing,
 )
 
 
@@ -70,12 +71,11 @@ def _is_whole(opcode: int, is_last: bool, payload: bytes) -> bool:
     return is_last and opcode != Opcode.CONTINUATION and len(payload) <= MESSAGE_LIMIT_BYTES
 
 
-def _drop(message: bytes) -> None:
-    """Send nothing: the connection is not open."""
-
-
 class Endpoint:
-    """An open WebSocket connection, of a server or a client; implements `Connection` and `FrameReceiver`."""
+    """An open WebSocket connection, of a server or a client; implements `Connection` and `FrameReceiver`.
+
+    `send` is what the backend sends text with, without a call between.
+    """
 
     __slots__ = (
         "_ending",
@@ -87,9 +87,9 @@ class Endpoint:
         "_link",
         "_listener",
         "_phase",
-        "_send",
         "_timer",
         "_timers",
+        "send",
     )
 
     def __init__(self, link: FrameLink, listener: ConnectionListener, timers: Timers) -> None:
@@ -97,7 +97,7 @@ class Endpoint:
         self._listener = listener
         self._timers = timers
         self._phase = Phase.CONNECTING
-        self._send: Callable[[bytes], None] = _drop
+        self.send: TextSender = send_nothing
         self._ending: tuple[int, str] | None = None  # the first close code, ours or the peer's, and its reason
         self._inbox: Inbox | None = None
         self._is_paused = False
@@ -121,14 +121,11 @@ class Endpoint:
 
     def _watch(self, transport: asyncio.Transport) -> None:
         transport.set_write_buffer_limits(high=WRITE_HIGH_BYTES, low=WRITE_LOW_BYTES)
-        self._send = self._link.text_sender()
+        self.send = self._link.text_sender()
         self._choose_way()
         self._arm_ping()
 
     # What the owner calls -------------------------------------------------------------------------------------
-
-    def send(self, message: bytes) -> None:
-        self._send(message)
 
     def buffered_bytes(self) -> int:
         return self._link.buffered_bytes()
@@ -285,7 +282,7 @@ class Endpoint:
 
     def _shut(self) -> None:
         """Send and deliver no more."""
-        self._send = _drop
+        self.send = send_nothing
         self._inbox = None
         self._link.deliver_text = None
 

@@ -24,7 +24,7 @@ from typing import Final
 import aiofastnet
 import picows
 
-from vivavoce.transports.connection import CLOSE_PROTOCOL, FrameReceiver, Handshake
+from vivavoce.transports.connection import CLOSE_PROTOCOL, FrameReceiver, Handshake, TextSender
 from vivavoce.transports.discarding import Discard
 from vivavoce.transports.picows_parser import FrameLog, FrameProtocol, UpgradeRequest, answer_head, request_head
 
@@ -105,10 +105,12 @@ class PicowsLink(picows.WSListener):
         self._endpoint = endpoint
         self._transport = transport
 
-    def text_sender(self) -> Callable[[bytes], None]:
+    def text_sender(self) -> TextSender:
         assert self._frames is not None, "sent before the start"
-        send = partial(self._frames.send, _TEXT)
-        return partial(_send_masked, self._frames, send) if self._frames.is_client_side else send
+        frames = self._frames
+        if frames.is_client_side:
+            return partial(_send_masked, frames.send, frames.send_reuse_external_bytearray)
+        return partial(frames.send, _TEXT)
 
     def send_ping(self) -> None:
         assert self._frames is not None, "sent before the start"
@@ -198,9 +200,13 @@ class PicowsLink(picows.WSListener):
         self._endpoint.unblock_writing()
 
 
-def _send_masked(frames: picows.WSTransport, send: Callable[[bytes], None], payload: bytes) -> None:
+def _send_masked(
+    send: Callable[[picows.WSMsgType, bytes], None],
+    send_in_place: Callable[[picows.WSMsgType, bytearray, int], None],
+    message: bytes,
+) -> None:
     """Send a client's text message; a large one from memory that is not kept."""
-    if len(payload) <= _KEPT_SEND_BUFFER_BYTES:
-        send(payload)
+    if len(message) <= _KEPT_SEND_BUFFER_BYTES:
+        send(_TEXT, message)
     else:
-        frames.send_reuse_external_bytearray(_TEXT, bytearray(_MASK_ROOM_BYTES) + payload, _MASK_ROOM_BYTES)
+        send_in_place(_TEXT, bytearray(_MASK_ROOM_BYTES) + message, _MASK_ROOM_BYTES)

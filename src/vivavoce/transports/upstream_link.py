@@ -5,7 +5,14 @@ from collections.abc import Callable
 
 from vivavoce.core.relay.vocabulary import UpstreamFault
 from vivavoce.runtime.upstreams import UpstreamListener
-from vivavoce.transports.connection import CLOSE_BAD_TEXT, CLOSE_NORMAL, CLOSE_UNSUPPORTED, is_utf8
+from vivavoce.transports.connection import (
+    CLOSE_BAD_TEXT,
+    CLOSE_NORMAL,
+    CLOSE_UNSUPPORTED,
+    TextSender,
+    is_utf8,
+    send_nothing,
+)
 from vivavoce.transports.endpoint import Endpoint
 from vivavoce.transports.picows_connection import PicowsLink
 from vivavoce.transports.picows_parser import UpgradeRequest
@@ -14,12 +21,23 @@ from vivavoce.transports.picows_parser import UpgradeRequest
 class WebSocketLink:
     """An `UpstreamLink`; the `ConnectionListener` of its endpoint."""
 
+    __slots__ = (
+        "_describe_fault",
+        "_endpoint",
+        "_frames",
+        "_is_ended",
+        "_is_paused",
+        "_is_reading",
+        "_listener",
+        "send",
+    )
+
     def __init__(self, listener: UpstreamListener, describe_fault: Callable[[str], UpstreamFault]) -> None:
         self._listener = listener
         self._describe_fault = describe_fault
         self._frames = PicowsLink()
-        self._loop = asyncio.get_running_loop()
-        self._endpoint = Endpoint(self._frames, self, self._loop)
+        self._endpoint = Endpoint(self._frames, self, asyncio.get_running_loop())
+        self.send: TextSender = send_nothing
         self._is_paused = False
         self._is_reading = False
         self._is_ended = False  # nothing more is told but that the link is closed
@@ -29,11 +47,14 @@ class WebSocketLink:
         return self._frames.ask(transport, request, self._endpoint)
 
     def begin(self, transport: asyncio.Transport, key: str, rest: bytes) -> None:
-        """Take over an upgraded transport; `rest` came behind the answer. What comes is delivered from the next turn
-        of the loop on."""
+        """Take over an upgraded transport; `rest` came behind the answer.
+
+        What comes is delivered from the next turn of the loop on.
+        """
         self._frames.begin(key)
         self._endpoint.begin(transport)
-        self._loop.call_soon(self._read, rest)
+        self.send = self._endpoint.send
+        asyncio.get_running_loop().call_soon(self._read, rest)
 
     def _read(self, rest: bytes) -> None:
         self._is_reading = True
@@ -42,9 +63,6 @@ class WebSocketLink:
         self._frames.feed(rest)
 
     # UpstreamLink ---------------------------------------------------------------------------------------------
-
-    def send(self, message: bytes) -> None:
-        self._endpoint.send(message)
 
     def pause_reading(self) -> None:
         self._is_paused = True
@@ -56,12 +74,16 @@ class WebSocketLink:
             self._endpoint.resume_reading()
 
     def close(self) -> None:
-        self._is_ended = True
+        self._end()
         self._endpoint.close(CLOSE_NORMAL, "")
 
     def abort(self) -> None:
-        self._is_ended = True
+        self._end()
         self._endpoint.abort()
+
+    def _end(self) -> None:
+        self._is_ended = True
+        self.send = send_nothing
 
     # ConnectionListener ---------------------------------------------------------------------------------------
 
@@ -76,7 +98,7 @@ class WebSocketLink:
 
     def rule_broken(self, code: int, reason: str) -> None:
         if not self._is_ended:
-            self._is_ended = True
+            self._end()
             self._listener.link_failed(self._describe_fault(f"it broke a rule ({code}): {reason}"))
 
     def block_writing(self) -> None:
@@ -88,5 +110,5 @@ class WebSocketLink:
             self._listener.unblock_writing()
 
     def connection_lost(self, code: int) -> None:
-        self._is_ended = True
+        self._end()
         self._listener.link_closed(code, self._endpoint.close_reason)

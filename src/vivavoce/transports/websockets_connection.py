@@ -17,6 +17,7 @@ from vivavoce.transports.connection import (
     FrameReceiver,
     Handshake,
     Opcode,
+    TextSender,
     accept_of,
 )
 
@@ -44,7 +45,7 @@ class WebsocketsLink(asyncio.Protocol):
         transport.set_protocol(self)
         transport.resume_reading()
 
-    def text_sender(self) -> Callable[[bytes], None]:
+    def text_sender(self) -> TextSender:
         return partial(self._send, Opcode.TEXT)
 
     def send_ping(self) -> None:

@@ -23,6 +23,7 @@ from vivavoce.runtime.tracing import Tracer
 from vivavoce.runtime.upstreams import ToolBox
 from vivavoce.store.credentials import KEY_FILE_NAME, CredentialsUnreadable, KeyFile
 from vivavoce.store.spending import SPENDING_FILE_NAME, SpendingFile
+from vivavoce.wiring.backstage import backstage
 from vivavoce.wiring.engines import Pipelines, build_pipelines, first_failure
 from vivavoce.wiring.relay import build_relay, failover_to, refuse_anonymous
 from vivavoce.wiring.speech import EnginesByModel
@@ -44,6 +45,11 @@ def build_registry(
     """
     table = configuration.models.table
     engines = EnginesByModel({configuration.default_model: configuration.local_default, **table}, pipelines.sets)
+    relay = None
+    if configuration.upstream.url:
+        failover = configuration.upstream.failover
+        other = failover_to(failover, lambda: registry, lambda: pipelines.sets[failover]) if failover else None
+        relay = build_relay(configuration, tools, other)
     settings = SessionSettings(
         default_model=configuration.default_model,
         voice=configuration.session.voice,
@@ -54,13 +60,9 @@ def build_registry(
         max_sessions=configuration.server.max_sessions,
         max_sessions_per_key=configuration.server.max_sessions_per_key,
         spending=spending,
+        relay=relay,
     )
-    relay = None
-    if configuration.upstream.url:
-        failover = configuration.upstream.failover
-        other = failover_to(failover, lambda: registry, lambda: pipelines.sets[failover]) if failover else None
-        relay = build_relay(configuration, tools, other)
-    registry = Registry(engines, settings, SystemClock(), RandomIds(), tracer=tracer, relay=relay)
+    registry = Registry(engines, settings, SystemClock(), RandomIds(), tracer=tracer)
     return registry
 
 
@@ -151,7 +153,8 @@ async def run_server(configuration: Configuration, ready: Callable[[str], None])
     clock, kept = SystemClock(), SpendingFile(data_directory(configuration) / SPENDING_FILE_NAME)
     book = build_book(configuration, kept, clock)
     registry = build_registry(configuration, pipelines, tracer, build_tools(configuration), book)
-    app = build_app(settings, registry, catalogue, pipelines.readiness)
+    more = backstage(configuration, pipelines)
+    app = build_app(settings, registry, catalogue, pipelines.readiness, backstage=more)
     try:
         with kept_spending(book, kept, clock):
             await _serve_and_warm_up(Server(settings, app), pipelines, ready)

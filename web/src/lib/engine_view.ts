@@ -9,6 +9,11 @@ const TITLES: Readonly<Record<string, string>> = {
   upstream: 'Hosted model',
 };
 
+/** Returns what people call an engine. */
+export function titleOf(name: string): string {
+  return TITLES[name] ?? name;
+}
+
 /** What each stage does, by its job. */
 export const JOBS: Readonly<Record<string, string>> = {
   vad: 'Hears',
@@ -34,7 +39,7 @@ export function readEngine(session: object): EngineView {
   const name = stringOf(extension['engine']) || model || 'unknown';
   return {
     name,
-    title: TITLES[name] ?? name,
+    title: titleOf(name),
     model,
     voice: stringOf(recordOf(recordOf(fields['audio'])['output'])['voice']),
     stages: readStages(extension['stages']),

@@ -86,6 +86,15 @@ describe('pipelineFor', () => {
     expect(pipelineFor([scripted, local], '')).toBe(local);
   });
 
+  test('an upstream serves names by pattern', () => {
+    const upstream: Pipeline = { name: 'upstream', models: ['gpt-realtime*', 'a.b'], isDefault: false, stages: [] };
+
+    expect(pipelineFor([local, upstream], 'gpt-realtime-mini')).toBe(upstream);
+    expect(pipelineFor([local, upstream], 'a.b')).toBe(upstream);
+    expect(pipelineFor([local, upstream], 'axb')).toBe(local);
+    expect(pipelineFor([local, upstream], 'my-gpt-realtime')).toBe(local);
+  });
+
   test('a server that tells nothing has none', () => {
     expect(pipelineFor([], '')).toBeNull();
   });

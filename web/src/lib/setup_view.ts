@@ -51,8 +51,14 @@ export function announcementOf(asset: Asset): string {
 
 /** Returns the pipeline that this page's conversations run on; `model` is the one that its address names, or empty. */
 export function pipelineFor(pipelines: readonly Pipeline[], model: string): Pipeline | null {
-  const named = pipelines.find((one) => model !== '' && one.models.includes(model));
+  const named = pipelines.find((one) => model !== '' && one.models.some((name) => fits(name, model)));
   return named ?? pipelines.find((one) => one.isDefault) ?? pipelines[0] ?? null;
+}
+
+/** Tells whether a name of the server's table, in which `*` stands for any characters, means a model. */
+function fits(name: string, model: string): boolean {
+  const parts = name.split('*').map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'));
+  return new RegExp(`^${parts.join('.*')}$`).test(model);
 }
 
 /** Returns the lines that let a local model answer; they go into the server's configuration file. */

@@ -27,6 +27,7 @@ _CODES: Final[dict[FaultKind, str]] = {
     "rate_limited": "rate_limit_exceeded",
     "quota_exhausted": "insufficient_quota",
 }
+PATIENCE_S: Final = 120.0
 _CLOSE_RETRY: Final = 1013
 _CLOSE_FAILED: Final = 1011
 
@@ -59,10 +60,12 @@ def settle_seed(state: RelayState, link: Link, now: float) -> None:
 def replace(state: RelayState, now: float) -> bool:
     """Use the next link, if it is ready and the one in use can be left; tell whether that was so."""
     link, old = state.links.next, state.links.live
-    if link is None or link.phase is not LinkPhase.READY or (old is not None and not is_silent(state)):
+    if link is None or link.phase is not LinkPhase.READY:
         return False
+    if old is not None and not is_silent(state, is_patient=now < patience_ends_at(state, old)):
+        return False
+    _catch_up(state, link)
     if old is not None:
-        _catch_up(state, link)
         state.out.append(CloseUpstream(old.number))
     state.links.use(link, now)
     note_input(state, link)
@@ -98,12 +101,18 @@ def fail(state: RelayState, fault: UpstreamFault, now: float) -> None:
     state.span.lifecycle = advance(state.span.lifecycle, Lifecycle.CLOSING)
 
 
-def is_silent(state: RelayState) -> bool:
-    """Tell whether the link in use can be left without anyone noticing."""
-    calls = state.calls
-    is_busy = state.responses.open or calls.running or calls.owes_answer or state.client.untranscribed
-    utterance = state.utterance
-    return not (is_busy or utterance.item_id or utterance.owes_answer or state.journal.is_waiting())
+def is_silent(state: RelayState, *, is_patient: bool) -> bool:
+    """Tell whether the link in use can be left without anyone noticing; in the end only speech counts."""
+    calls, utterance = state.calls, state.utterance
+    if state.responses.open or utterance.item_id:
+        return False
+    is_owed = calls.running or calls.owes_answer or utterance.owes_answer or state.client.untranscribed
+    return not is_patient or not (is_owed or state.journal.is_waiting())
+
+
+def patience_ends_at(state: RelayState, link: Link) -> float:
+    """Return when a link is left although answers are owed that may never come."""
+    return link.in_use_since + state.setting.rollover_s + PATIENCE_S
 
 
 # The steps ------------------------------------------------------------------------------------------------------

@@ -3,11 +3,14 @@
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from vivavoce.core.relay.links import Link
 from vivavoce.core.relay.mirror import MirrorItem
 from vivavoce.core.relay.old_items import bytes_per_ms
 from vivavoce.core.relay.state import RelayState, Utterance
 from vivavoce.core.relay.vocabulary import Body, Json
+from vivavoce.protocol.server_events import DurationUsage, TokensUsage
 
 _TRANSCRIPTION: Final = "conversation.item.input_audio_transcription."
 _AUDIO_KEY: Final = b'"audio"'
@@ -99,7 +102,19 @@ def _transcribed(state: RelayState, link: Link, event: Body, now: float) -> Body
     item = state.mirror.get(event.get("item_id"))
     if item is not None:
         state.mirror.transcribe(item, event.get("content_index", 0), event.get("transcript"))
+    _charge(state, link, event.get("usage"), now)
     return _transcript_over(state, link, event, now)
+
+
+def _charge(state: RelayState, link: Link, usage: Json, now: float) -> None:
+    """Count what the words cost, where the upstream tells it."""
+    transcription = input_of(link).get("transcription")
+    model = transcription.get("model") if isinstance(transcription, dict) else None
+    try:
+        used = msgspec.convert(usage, TokensUsage | DurationUsage)
+    except msgspec.ValidationError:
+        return
+    state.spending.charge_transcription(model if isinstance(model, str) else None, used, now)
 
 
 def _transcript_over(state: RelayState, link: Link, event: Body, now: float) -> Body | None:

@@ -10,6 +10,7 @@ from vivavoce.core.relay.responses import OpenItem
 from vivavoce.core.relay.state import RelayState
 from vivavoce.core.relay.vocabulary import Body, CallTool, Json, SendUpstream
 from vivavoce.protocol.errors import ErrorDetail
+from vivavoce.protocol.extensions import ResponseCost, ResponseReport
 from vivavoce.protocol.responses import Usage
 
 ANSWER: Final = "response.create"  # what our own request for a response is settled by: its `created`
@@ -92,7 +93,8 @@ def _done(state: RelayState, link: Link, event: Body, now: float) -> Body | None
         state.calls.drop_debt()  # the client answers its own calls, and with them ours
     shown = body if len(visible) == len(items) else {**body, "output": visible}
     if state.client.shows_cost:
-        shown = {**shown, "vivavoce": {"cost_usd": cost}}
+        report = ResponseReport(cost=ResponseCost(usd=cost, session=state.spending.report(now)))
+        shown = {**shown, "vivavoce": msgspec.to_builtins(report)}
     return event if shown is body else {**event, "response": shown}
 
 

@@ -106,6 +106,7 @@ class RelaySession:
             return []
         if state.span.ends_at is not None and now >= state.span.ends_at:
             return self._expire()
+        state.span.is_impatient = links.live is not None and now >= connecting.patience_ends_at(state, links.live)
         if links.next is not None and links.next.phase is not LinkPhase.READY and now >= links.next.deadline:
             state.out.append(CloseUpstream(links.next.number))
             connecting.fail(state, _TIMEOUT, now)
@@ -123,7 +124,11 @@ class RelaySession:
         connect_at = None
         if links.next is not None and links.next.phase is not LinkPhase.READY:
             connect_at = links.next.deadline
+        patience_at = None
+        if links.live is not None and links.next is not None and links.next.phase is LinkPhase.READY:
+            patience_at = connecting.patience_ends_at(state, links.live)
         times = (
+            (patience_at if not state.span.is_impatient else None, DeadlineReason.UPSTREAM_ROLLOVER),
             (state.span.ends_at, DeadlineReason.SESSION_EXPIRY),
             (links.dial_at, DeadlineReason.UPSTREAM_RETRY),
             (connect_at, DeadlineReason.UPSTREAM_TIMEOUT),

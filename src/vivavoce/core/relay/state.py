@@ -39,6 +39,7 @@ class RelaySpan(msgspec.Struct):
     lifecycle: Lifecycle = Lifecycle.CREATED
     ends_at: float | None = None
     expires_at: int = 0
+    is_impatient: bool = False  # the link in use is to be left as soon as nobody speaks
 
 
 class Utterance(msgspec.Struct):

@@ -3,6 +3,8 @@
 from collections.abc import Callable
 from typing import Final
 
+import msgspec
+
 from vivavoce.core.relay import hearing_events, response_events
 from vivavoce.core.relay.journal import SETTLED_BY
 from vivavoce.core.relay.links import Link, settle_asked
@@ -12,6 +14,8 @@ from vivavoce.core.relay.old_items import cut, output_bytes_per_ms
 from vivavoce.core.relay.showing import shown_session
 from vivavoce.core.relay.state import FINAL_EVENTS, RelayState
 from vivavoce.core.relay.vocabulary import Body, Json, PassOn
+from vivavoce.core.vocabulary import StartTrace
+from vivavoce.protocol.session import TracingChoice
 
 # What the upstream itself says when it ends a session for good.
 FATAL_ERRORS: Final = frozenset(
@@ -71,9 +75,20 @@ def _session_updated(state: RelayState, link: Link, event: Body, now: float) -> 
         return None
     state.journal.settle("session.updated")
     if state.client.updates:
-        merge_update(state.client.configuration, state.client.updates.popleft())
+        update = state.client.updates.popleft()
+        _trace(state, update.get("tracing"))
+        merge_update(state.client.configuration, update)
         state.client.configuration_version += 1
     return {**event, "session": shown_session(state, link, now)}
+
+
+def _trace(state: RelayState, tracing: Json) -> None:
+    """Keep a trace here as well, as for any session; the upstream keeps its own."""
+    if tracing is not None:
+        try:
+            state.out.append(StartTrace(msgspec.convert(tracing, TracingChoice)))
+        except msgspec.ValidationError:
+            return
 
 
 def merge_update(configuration: Body, update: Body) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from vivavoce.core.vocabulary import ClientRejected, Close, Disconnected, Draining, Opened, Send
+from vivavoce.core.vocabulary import ClientRejected, Close, Disconnected, Draining, Opened, Send, StartTrace
 
 Json = Any  # JSON boundary: events as the upstream and the client have them
 Body = dict[str, Json]
@@ -153,4 +153,4 @@ class CancelTool(msgspec.Struct, frozen=True):
     call_id: str
 
 
-RelayOutput = Send | PassOn | DialUpstream | SendUpstream | CloseUpstream | CallTool | CancelTool | Close
+RelayOutput = Send | PassOn | DialUpstream | SendUpstream | CloseUpstream | CallTool | CancelTool | StartTrace | Close

@@ -15,6 +15,7 @@ from vivavoce.audio.resample import StreamResampler
 from vivavoce.core.requests import TranscriptOptions
 from vivavoce.engines import base
 from vivavoce.engines.base import TRANSCRIBER_RATE_HZ, Capabilities, EngineError
+from vivavoce.engines.compatible.client import CompatibleClient
 from vivavoce.engines.compatible.failures import Failures
 from vivavoce.engines.compatible.settings import CompatibleServer
 from vivavoce.engines.compatible.upstream_socket import UPSTREAM_RATE_HZ, UpstreamSocket, open_socket
@@ -62,13 +63,13 @@ class HostedRealtimeTranscriber:
             name=settings.name,
             hints=settings.remote.common_hints,
             models=settings.remote.names,
-            takes_prompt=settings.remote.all_take_prompts,
+            ignores=settings.remote.ignores,
             is_streaming=True,
             note=f"Speech is transcribed by {settings.model} at {settings.server.place}.",
         )
 
     async def start(self) -> None:
-        """Prepare TLS."""
+        """Prepare TLS. Raises EngineError where `checks_models` is set and the server does not answer."""
         await self._sessions.start()
 
     async def close(self) -> None:
@@ -86,6 +87,7 @@ class WaitingSessions:
     def __init__(self, settings: HostedRealtimeSettings, tls: ssl.SSLContext | None) -> None:
         self.work = Work()
         self.failures = Failures(settings.name, settings.server.place, settings.server.secrets)
+        self._engine = settings.name
         self._server = settings.server
         self._keeps_s = settings.keeps_s
         self._tls = tls
@@ -95,6 +97,8 @@ class WaitingSessions:
     async def start(self) -> None:
         if self._tls is None and self._server.endpoint.scheme == "https":
             self._tls = await asyncio.to_thread(ssl.create_default_context)
+        if self._server.checks_models:
+            await self._check_models()
         self._is_started = True
 
     async def close(self) -> None:
@@ -102,6 +106,13 @@ class WaitingSessions:
         for socket in tuple(self._waiting):
             self._retire(socket)
         await self.work.close()
+
+    async def _check_models(self) -> None:
+        client = CompatibleClient(self._engine, self._server, self._tls)
+        try:
+            await client.start()
+        finally:
+            await client.close()
 
     async def take(self, input_settings: Json) -> UpstreamSocket:
         """Return a session with these settings: one that waits, if it still answers, else another.

@@ -40,8 +40,9 @@ class RemoteModels(msgspec.Struct, frozen=True):
         return tuple(hint for hint in first if all(hint in hints for hints in others))
 
     @property
-    def all_take_prompts(self) -> bool:
-        return all(self.prompts(model) for model in self._all)
+    def ignores(self) -> tuple[str, ...]:
+        """Return the session fields, by path, that some model takes nothing of."""
+        return () if all(self.prompts(model) for model in self._all) else ("audio.input.transcription.prompt",)
 
     def chosen(self, options: TranscriptOptions) -> str:
         """Return the server's name of the model for an utterance."""

@@ -68,7 +68,7 @@ class TranscriptionsTranscriber:
             has_word_times=settings.has_word_times,
             hints=settings.remote.common_hints,
             models=settings.remote.names,
-            takes_prompt=settings.remote.all_take_prompts,
+            ignores=settings.remote.ignores,
             note=f"Speech is transcribed by {settings.model} at {settings.server.place}, after it has ended.",
         )
 

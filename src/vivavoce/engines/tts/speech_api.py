@@ -58,6 +58,7 @@ class SpeechSynthesizer:
         return Capabilities(
             name=settings.name,
             is_streaming=True,
+            ignores=() if settings.takes_speed else ("audio.output.speed",),
             voices=() if ANY_VOICE in self._voices else tuple(self._voices),
             note=f"Speech is made by {settings.model} at {settings.server.place}.",
         )

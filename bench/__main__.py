@@ -1,7 +1,10 @@
-"""`python -m bench [NAME ...]`: runs the benchmarks, or those named, and prints their figures."""
+"""`python -m bench [--quick] [--json PATH] [NAME ...]`: runs the benchmarks, or those named, and prints their figures."""
 
+import argparse
 import importlib
 import sys
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Final
 
 from bench.figures import Figure
@@ -20,24 +23,36 @@ BENCHMARKS: Final = (
     "semantic",
     "noise",
     "hybrid",
+    "relay",
 )
+WITH_OPTIONS: Final = frozenset({"relay"})  # these know `--quick` and `--json`
 
 
-def main(names: list[str]) -> int:
+def main(words: Sequence[str]) -> int:
     """Run benchmarks; return 1 if a bound was missed."""
-    unknown = set(names) - set(BENCHMARKS)
+    options = _parser().parse_args(words)
+    unknown = set(options.names) - set(BENCHMARKS)
     if unknown:
         print(f"unknown benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}", file=sys.stderr)
         return 2
     missed = 0
-    for name in names or BENCHMARKS:
+    for name in options.names or BENCHMARKS:
         module = importlib.import_module(f"bench.{name}")
         print(f"{name}: {(module.__doc__ or name).splitlines()[0]}", flush=True)
-        figures: list[Figure] = module.run()
+        chosen = {"is_quick": options.quick, "json_path": options.json} if name in WITH_OPTIONS else {}
+        figures: list[Figure] = module.run(**chosen)
         for figure in figures:
             print(figure.line(), flush=True)
             missed += figure.bound is not None and figure.value > figure.bound
     return 1 if missed else 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("names", nargs="*", metavar="NAME", help=", ".join(BENCHMARKS))
+    parser.add_argument("--quick", action="store_true", help="measure for a shorter time (relay)")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="write all figures there as well (relay)")
+    return parser
 
 
 if __name__ == "__main__":

@@ -91,8 +91,8 @@ def litellm(upstream: Upstream, folder: Path) -> Iterator[Relay]:
     configuration.write_bytes(msgspec.json.encode({"model_list": [model]}))
     environment = {"LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MASTER_KEY": KEY, **upstream.trust()}
     program = python_of("litellm").with_name("litellm")
-    options = ["--config", configuration, "--host", HOST, "--port", str(port), "--num_workers", "1"]
-    with started([program, *options], folder / "litellm.log", environment=environment, folder=folder) as process:
+    options = ["--config", str(configuration), "--host", HOST, "--port", str(port), "--num_workers", "1"]
+    with started([str(program), *options], folder / "litellm.log", environment=environment, folder=folder) as process:
         await_until(lambda: accepts(port) or process.poll() is not None, "litellm", READY_S)
         if process.poll() is not None:
             raise RuntimeError("LiteLLM did not start; see litellm.log")
@@ -110,7 +110,7 @@ def vivavoce(upstream: Upstream, folder: Path) -> Iterator[Relay]:
         "SERVER__MAX_SESSIONS_PER_KEY": str(CAPACITY),
     }
     environment = {f"VIVAVOCE_{name}": value for name, value in settings.items()} | upstream.trust()
-    flags = ["--port", "0", "--engine", "scripted", "--data-dir", folder / "data"]
+    flags = ["--port", "0", "--engine", "scripted", "--data-dir", str(folder / "data")]
     with started(
         [sys.executable, "-m", "vivavoce", "serve", *flags], folder / "vivavoce.log", environment=environment
     ) as process:

@@ -20,7 +20,7 @@ SIZES: Final = (
     *(65_535, 65_536, 65_537, 262_143, 262_144, 262_145, 1_048_576, 4_194_304),
 )
 FRAGMENTS: Final = ((1, 300), (7, 5000), (1000, 300_000), (65_536, 1 << 40))  # bytes each, for messages up to
-PAUSE_S: Final = 0.004
+PAUSE_S: Final = 0.02
 READ_LIMIT_S: Final = 60.0
 MARK: Final = '{"type":"bench.'
 TEXT: Final = (
@@ -81,9 +81,8 @@ async def _read_slowly(connection: Connection, wanted: int) -> list[str]:
 
 async def _arrived(upstream: ScriptedUpstream, wanted: int) -> list[str]:
     async with asyncio.timeout(READ_LIMIT_S):
-        while len(found := _of_this_test(upstream.received)) < wanted:
-            await asyncio.sleep(PAUSE_S * 10)
-    return found
+        await upstream.wait_for(lambda: len(_of_this_test(upstream.received)) >= wanted)
+    return _of_this_test(upstream.received)
 
 
 def _of_this_test(received: Sequence[str]) -> list[str]:

@@ -41,7 +41,7 @@ def running_haproxy(name: str, folder: Path, bind: str, server: str) -> Iterator
         configuration.write_text(f"{BEGINNING}{sides}backend one\n    server only {server}\n")
         program = haproxy()
         assert program is not None, "asked for before"
-        command = [program, "-db", "-f", configuration]
+        command = [program, "-db", "-f", str(configuration)]
         with started(command, folder / f"{name}.log", descriptors=[descriptor]) as process:
             await_until(lambda: accepts(port) and process.poll() is None, name)
             yield process.pid, port

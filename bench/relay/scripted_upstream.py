@@ -66,6 +66,7 @@ class ScriptedUpstream:
         self._answer = answer
         self._pause_s = pause_s
         self._connected: asyncio.Queue[ServerConnection] = asyncio.Queue()
+        self._news = asyncio.Condition()
         self._events = 0
         self.sent: list[str] = []
         self.received: list[str] = []
@@ -74,6 +75,11 @@ class ScriptedUpstream:
     async def connection(self) -> ServerConnection:
         """Return the next connection that a relay makes, once it has been greeted."""
         return await self._connected.get()
+
+    async def wait_for(self, is_so: Callable[[], bool]) -> None:
+        """Return when what has been received makes it so."""
+        async with self._news:
+            await self._news.wait_for(is_so)
 
     async def send(self, connection: ServerConnection, event: Json) -> None:
         """Send an event under the next event id."""
@@ -92,6 +98,8 @@ class ScriptedUpstream:
             async for message in connection:
                 text = message if isinstance(message, str) else message.decode()
                 self.received.append(text)
+                async with self._news:
+                    self._news.notify_all()
                 if self._pause_s:
                     await asyncio.sleep(self._pause_s)
                 for event in self._answer(json.loads(text)):

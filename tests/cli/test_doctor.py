@@ -190,6 +190,30 @@ def test_a_host_that_does_not_answer_is_a_failure_also_without_a_question() -> N
         asyncio.run(scenario())
 
 
+@pytest.mark.slow
+def test_where_the_voice_is_not_asked_the_built_in_one_speaks_the_sentences() -> None:
+    server = Server(refuse)
+
+    async def scenario() -> tuple[str, EngineTest]:
+        async with server.listening():
+            flags = {
+                "engines.default": "hybrid",
+                "models.table": {"vivavoce-local": "hybrid"},
+                "hybrid.synthesizer.engine": "speech",
+                "hybrid.synthesizer.base_url": f"http://127.0.0.1:{server.port}/v1",
+                "hybrid.synthesizer.model": "voice",
+            }
+            withheld = {"synthesizer": Place("127.0.0.1", server.port)}
+            async with under_test(narrow_to(load(flags, {}).configuration, None), withheld) as test:
+                return await dict(test.steps())["synthesise"](), test
+
+    sentence, test = asyncio.run(scenario())
+
+    assert sentence.startswith("not measured: ")
+    assert test.speaker.startswith("flite")
+    assert server.requests == []
+
+
 # Where things are -----------------------------------------------------------------------------------------------
 
 
@@ -262,3 +286,12 @@ def test_an_upstream_that_refuses_the_key_is_a_failure() -> None:
             return str(refused.value)
 
     assert "did not accept this server's key" in run(scenario())
+
+
+def test_an_upstream_that_is_not_there_is_a_failure_beside_working_engines(scripted: str) -> None:
+    result = doctor("--json", "--config", scripted, VIVAVOCE_UPSTREAM__URL="http://127.0.0.1:1/v1")
+
+    report = json.loads(result.stdout)
+    assert [check["name"] for check in report["checks"] if not check["is_ok"]] == ["upstream"]
+    assert result.exit_code == 1
+    assert stages_of(report)["answers"]["state"] == "measured"

@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +16,8 @@ from tests.clients import environments
 from tests.clients.conftest import Recordings, Running
 from tests.e2e.talking import SCRIPTED, scripted
 from vivavoce.app.tls import server_context
+from vivavoce.dialects.beta import BetaDialect
+from vivavoce.dialects.beta_upstream import BetaUpstream
 from vivavoce.testing import matrix
 from vivavoce.testing.proxy import Passed, Proxy, recording_proxy
 
@@ -49,10 +51,12 @@ class Client(msgspec.Struct, frozen=True):
     command: Callable[[], list[str]]
     is_tls: bool = False  # it dials `wss` only
     is_browser: bool = False
+    is_beta: bool = False  # it speaks the beta
+    connections: int = 2
 
 
 class Run(msgspec.Struct, frozen=True):
-    """What a program said it did, what passed on its connections, and how long it took."""
+    """What a program said it did, what passed on its connections (in today's API), and how long it took."""
 
     client: Client
     found: Json
@@ -68,8 +72,12 @@ class Run(msgspec.Struct, frozen=True):
         return [event for event in decoded if event["type"] == kind]
 
 
-def _python(name: str, program: str) -> Callable[[], list[str]]:
-    return lambda: [str(environments.python_of(name)), str(HERE / name / program)]
+def _python(name: str, program: str, *options: str) -> Callable[[], list[str]]:
+    return lambda: [str(environments.python_of(name)), str(HERE / name / program), *options]
+
+
+def _early_beta() -> list[str]:
+    return [str(environments.python_of("openai-beta-early")), str(HERE / "openai-beta" / "program.py")]
 
 
 def _node(name: str) -> Callable[[], list[str]]:
@@ -91,6 +99,10 @@ CLIENTS = (
         lambda: [sys.executable, str(_folder("agents-realtime") / "browser.py")],
         is_browser=True,
     ),
+    Client("openai (beta)", _early_beta, is_beta=True),
+    Client("openai (beta, Azure)", _python("openai-beta", "program.py", "--azure"), is_beta=True),
+    Client("openai-realtime-api (Node)", _node("openai-realtime-api"), is_beta=True),
+    Client("rt-client (Node, Azure)", _node("rt-client"), is_beta=True, connections=3),
 )
 
 
@@ -110,7 +122,21 @@ async def run_program(client: Client, server: Running, recordings: Recordings, p
         path.write_text(json.dumps(_assignment(proxy, recordings, page_url)))
         began_s = time.monotonic()
         printed = await _output([*command, str(path)], _environment(server))
-    return Run(client, json.loads(printed), tuple(passed), time.monotonic() - began_s)
+    took_s = time.monotonic() - began_s
+    return Run(client, json.loads(printed), translated(passed) if client.is_beta else tuple(passed), took_s)
+
+
+def translated(passed: Iterable[Passed]) -> tuple[Passed, ...]:
+    """Return what passed on connections of the beta as it would have on those of today's API."""
+    dialects: dict[int, tuple[BetaDialect, BetaUpstream]] = {}
+    found: list[Passed] = []
+    for one in passed:
+        assert isinstance(one.message, str), "the wire has no binary messages"
+        client, server = dialects.setdefault(one.connection, (BetaDialect(), BetaUpstream()))
+        message = one.message.encode()
+        told = [client.client(message)] if one.direction == ">" else server.server(message)
+        found += [msgspec.structs.replace(one, message=text.decode()) for text in told]
+    return tuple(found)
 
 
 def _assignment(proxy: Proxy, recordings: Recordings, page_url: str) -> Json:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 import pytest
 
 from bench.checked_client import CheckedClient
+from tests.relay import defects
 from tests.relay.relaying import (
     ITEM,
     KEY,
@@ -61,7 +62,6 @@ ENDING = (
     End(faults.CLOSE_1008, "upstream_unauthorized", 1011, 1),
     End(faults.CLOSE_3000, "upstream_unauthorized", 1011, 1),
     End(faults.CLOSE_4001, "upstream_unauthorized", 1011, 1),
-    End(faults.NO_QUOTA, "insufficient_quota", 1011, 1),
     End(faults.STATUS_401, "upstream_unauthorized", 1011, 2),
     End(faults.STATUS_403, "upstream_unauthorized", 1011, 2),
     End(faults.STATUS_404, "model_not_found", 1011, 2),
@@ -239,6 +239,26 @@ def test_a_session_without_an_upstream_ends_with_one_error(end: End, enter: Ente
     run(work())
 
 
+@defects.TWO_ERRORS
+@pytest.mark.parametrize(("enter", "before"), [row[1:] for row in PHASES], ids=[row[0] for row in PHASES])
+def test_an_upstream_that_ends_for_want_of_quota_is_told_once(enter: Enter, before: list[str]) -> None:
+    async def work() -> None:
+        async with conversation(is_cut=True, retry_s=5) as talk:
+            await enter(talk)
+            since = talk.client.here
+
+            talk.upstream.strike(faults.NO_QUOTA)
+            await talk.client.wait_until(lambda: talk.client.closed is not None)
+
+            assert sorted(talk.client.types(since)) == sorted([*before, "error"])
+            (error,) = talk.client.of_type("error", since)
+            assert error["error"]["code"] == "insufficient_quota"
+            assert close_code(talk.client) == 1011
+            assert len(talk.upstream.handshakes) == 1
+
+    run(work())
+
+
 def check_error(error: dict[str, object], code: str) -> None:
     """Check an error of the upstream: it is not the client's, and tells neither key nor address."""
     assert (error["type"], error["code"]) == ("server_error", code)
@@ -312,8 +332,9 @@ def test_a_request_that_was_not_answered_is_sent_again() -> None:
         async with conversation(retry_s=5) as talk:
             await be_idle(talk)
             talk.upstream.script.replies.append(Reply(is_withheld=True))
-            await talk.client.write("again")
             since = talk.client.here
+            await talk.client.write("again")
+            await talk.client.wait_for("conversation.item.done", since)
             await talk.client.send({"type": "response.create"})
             await talk.upstream.wait_until(lambda: talk.upstream.session.active is not None)
 

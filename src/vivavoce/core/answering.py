@@ -33,7 +33,7 @@ def create_response(state: SessionState, plan: ResponsePlan, now: float) -> Resp
     """Announce a response; its generation begins when its context is complete."""
     response = announce_response(state, plan)
     refusal = state.profile.limits.admit(now)
-    state.profile.spending.begin(response.id, now, MAX_MCP_ROUNDS if _may_call(plan) else 1)
+    state.profile.spending.begin(response.id, now, MAX_MCP_ROUNDS if _may_call(state, plan) else 1)
     if refusal is not None:
         fail_response(state, response, EngineFault("session", "rate_limit_exceeded", refusal), now)
     else:
@@ -162,9 +162,9 @@ def _without_audio(usage: wire.Usage) -> wire.Usage:
     )
 
 
-def _may_call(plan: ResponsePlan) -> bool:
+def _may_call(state: SessionState, plan: ResponsePlan) -> bool:
     """Tell whether a response may ask its generator more than once."""
-    return any(isinstance(tool, McpTool) for tool in plan.tools)
+    return bool(state.profile.functions) or any(isinstance(tool, McpTool) for tool in plan.tools)
 
 
 def _answers_silence(state: SessionState, response: Response) -> bool:

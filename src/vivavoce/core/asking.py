@@ -51,7 +51,9 @@ def request_of(state: SessionState, response: Response, now: float) -> Asked:
 def _offer(state: SessionState, plan: ResponsePlan, rounds: McpRounds) -> None:
     if not rounds.has_called:
         check_forced_server(state, plan.tools, plan.tool_choice)
-    rounds.specs, rounds.targets = offered(state.tools.mcp, plan.tools, can_ask=plan.conversation is not None)
+    rounds.specs, rounds.targets = offered(
+        state.tools.mcp, plan.tools, state.profile.functions, can_ask=plan.conversation is not None
+    )
 
 
 def _characters(spec: FunctionSpec) -> int:
@@ -77,12 +79,13 @@ def _context(
 def _own_items(response: Response) -> tuple[ContextItem, ...]:
     """What the response itself has said and found out in earlier rounds."""
     items: list[ContextItem] = []
-    for output in response.items:
+    for index, output in enumerate(response.items):
+        items.extend(response.hidden.context_at(index))
         if isinstance(output, MessageOutput):
             items.append(ContextMessage("assistant", response.text_of(output)))
         elif isinstance(output, McpCallOutput):
             items.extend(context_items((output.entry,)))
-    return tuple(items)
+    return (*items, *response.hidden.context_at(len(response.items)))
 
 
 def _choice(choice: ToolChoice, rounds: McpRounds) -> tuple[str, tuple[FunctionSpec, ...]]:

@@ -32,7 +32,7 @@ def context_items(entries: Iterable[Entry]) -> tuple[ContextItem, ...]:
     """
     entries = tuple(entries)
     items = [item for entry in entries if (item := _context_item(entry)) is not None]
-    if any([type(entry.item) in _MCP_ITEMS for entry in entries]):
+    if any([type(entry.item) in _MCP_ITEMS or entry.hidden_before or entry.hidden_after for entry in entries]):
         items = _with_mcp(entries)
     outputs = [item for item in items if type(item) is ContextToolOutput]
     calls = [item for item in items if type(item) is ContextToolCall]
@@ -88,12 +88,13 @@ def _context_item(entry: Entry) -> ContextItem | None:
 
 
 def _with_mcp(entries: tuple[Entry, ...]) -> list[ContextItem]:
-    """Return the items of a context in which the server has called tools itself, or has asked to."""
+    """Return the items of a context in which the server has called tools or functions itself, or has asked to."""
     found = [entry.item for entry in entries]
     answers = {item.approval_request_id: item for item in found if isinstance(item, McpApprovalResponse)}
     approved = {request_id for request_id, answer in answers.items() if answer.approve}
     items: list[ContextItem] = []
     for entry in entries:
+        items += entry.hidden_before
         match entry.item:
             case McpCall() as call:
                 items += [ContextToolCall(call.id, call.name, call.arguments), _mcp_output(call)]
@@ -103,6 +104,7 @@ def _with_mcp(entries: tuple[Entry, ...]) -> list[ContextItem]:
             case _:
                 other = _context_item(entry)
                 items += [other] if other is not None else []
+        items += entry.hidden_after
     return items
 
 

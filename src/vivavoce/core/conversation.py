@@ -11,7 +11,7 @@ import msgspec
 from vivavoce.core.heard import SpokenSegment, heard_text
 from vivavoce.core.input_buffer import bytes_in
 from vivavoce.core.limits import MAX_ITEM_AUDIO_BYTES, MAX_ITEM_CHARACTERS, MAX_ITEMS
-from vivavoce.core.requests import AudioEncoding
+from vivavoce.core.requests import AudioEncoding, ContextItem
 from vivavoce.protocol.errors import ClientError, duplicate_item, previous_item_missing
 from vivavoce.protocol.items import (
     ContentPart,
@@ -51,6 +51,8 @@ class Entry(msgspec.Struct):
     is_spoken: bool = False  # an assistant message that is given as audio
     wants_transcript: bool = False  # the client's audio came without words
     has_images: bool = False
+    hidden_before: tuple[ContextItem, ...] = ()  # calls of the server's own functions, for the generator alone
+    hidden_after: tuple[ContextItem, ...] = ()
 
     @property
     def audio_bytes(self) -> int:

@@ -19,6 +19,7 @@ from vivavoce.protocol.items import McpListedTool
 from vivavoce.protocol.tools import FunctionTool, McpApproval, McpTool, McpToolFilter, Tool
 
 REDACTED: Final = "[redacted]"
+THIS_SERVER: Final = McpServer("", "")  # stands for the server's own functions, whose calls nobody sees
 _MAX_NAME: Final = 64
 _NO_NAME: Final = re.compile(r"[^a-zA-Z0-9_-]")  # what function names do not hold, see `protocol.tools`
 
@@ -162,15 +163,16 @@ def redacted(tool: Tool) -> Tool:
 
 
 def offered(
-    ledger: McpLedger, tools: Sequence[Tool], *, can_ask: bool
+    ledger: McpLedger, tools: Sequence[Tool], own: Sequence[FunctionSpec] = (), *, can_ask: bool
 ) -> tuple[tuple[FunctionSpec, ...], dict[str, McpTarget]]:
-    """Return what a generator may call, and behind which of the names an MCP server stands.
+    """Return what a generator may call, and behind which of the names an MCP server or this server stands.
 
     Args:
+        own: the functions of this server.
         can_ask: whether the client can be asked for its approval; without, tools that need it are left out.
     """
-    specs = [_spec(tool) for tool in tools if isinstance(tool, FunctionTool)]
-    targets: dict[str, McpTarget] = {}
+    specs = [*own, *(_spec(tool) for tool in tools if isinstance(tool, FunctionTool))]
+    targets = {spec.name: McpTarget(THIS_SERVER, spec.name, needs_approval=False) for spec in own}
     taken = {spec.name for spec in specs}
     for tool in tools:
         imported = ledger.named_by(tool) if isinstance(tool, McpTool) else None

@@ -1,5 +1,6 @@
 """The MCP calls of one response: items that the server itself fills, round by round, between stretches of text."""
 
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
@@ -8,7 +9,7 @@ from vivavoce.core.conversation import Entry
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.mcp import AskedCall, McpTarget
 from vivavoce.core.output_items import Place, Writing, close_item, open_item
-from vivavoce.core.requests import FunctionSpec
+from vivavoce.core.requests import ContextItem, ContextToolCall, ContextToolOutput, FunctionSpec
 from vivavoce.core.vocabulary import CallMcpTool, CancelMcp
 from vivavoce.protocol.items import Item, McpApprovalRequest, McpCall, McpError, McpToolExecutionError
 from vivavoce.protocol.server_events import (
@@ -87,6 +88,57 @@ class McpCallOutput:
         )
 
 
+class HiddenCall:
+    """A call of one of the server's own functions under way: no item, no event."""
+
+    def __init__(self, out: Emitter, call_id: str, target: McpTarget, arguments: str) -> None:
+        self.call_id = call_id
+        self.call = ContextToolCall(call_id, target.name, arguments)
+        self.returned: ContextToolOutput | None = None
+        out.put(CallMcpTool(call_id, target.server, target.name, arguments))
+
+    def close(self, out: Emitter, output: str | None, error: McpError | None) -> None:
+        """Keep what it returned for the generator."""
+        text = output if error is None else f"The tool failed: {error.message}"
+        self.returned = ContextToolOutput(self.call_id, text)
+
+    def cancel(self, out: Emitter) -> None:
+        """The response ends before the function has returned; nobody learns of the call."""
+        out.put(CancelMcp(self.call_id))
+
+    @property
+    def context(self) -> tuple[ContextItem, ...]:
+        """What a generator reads of it: nothing before it has returned."""
+        return () if self.returned is None else (self.call, self.returned)
+
+
+class HiddenCalls:
+    """The calls of the server's own functions in one response, each with the number of items before it."""
+
+    def __init__(self) -> None:
+        self._calls: list[tuple[int, HiddenCall]] = []
+
+    def add(self, index: int, call: HiddenCall) -> None:
+        self._calls.append((index, call))
+
+    def context_at(self, index: int) -> tuple[ContextItem, ...]:
+        """Return what the calls before the item of this number say."""
+        return tuple(item for at, call in self._calls if at == index for item in call.context)
+
+    def cancel(self, out: Emitter) -> None:
+        """Stop those that have not returned."""
+        for _, call in self._calls:
+            if call.returned is None:
+                call.cancel(out)
+
+    def leave_to(self, entries: Sequence[Entry]) -> None:
+        """Hand what was called and returned to the items beside it, for responses to come."""
+        for index, entry in enumerate(entries):
+            entry.hidden_before = self.context_at(index)
+        if entries:
+            entries[-1].hidden_after = self.context_at(len(entries))
+
+
 class McpRounds:
     """Which tools a response may call by which name, and whether its calls let it go on by itself."""
 
@@ -94,7 +146,7 @@ class McpRounds:
         self.specs: tuple[FunctionSpec, ...] = ()  # offered in every round as they were in the first
         self.targets: dict[str, McpTarget] = {}
         self.may_call = True  # in this round; whoever calls all the same is not heard
-        self.open: dict[str, McpCallOutput] = {}
+        self.open: dict[str, McpCallOutput | HiddenCall] = {}
         self.approved: list[AskedCall] = []  # by the client; they are made first, and end with the response
         self.count = 0  # generations that were asked for
         self.has_called = False  # in this round

@@ -18,16 +18,19 @@ from vivavoce.protocol.server_events import (
     McpListToolsFailed,
     McpListToolsInProgress,
 )
-from vivavoce.protocol.tools import McpTool, Tool
+from vivavoce.protocol.tools import FunctionTool, McpTool, Tool
 
 
 def check_servers(state: SessionState, tools: Sequence[Tool], param: str) -> None:
-    """Refuse servers that this server does not talk to.
+    """Refuse servers that this server does not talk to, and functions that would take the place of its own.
 
     Raises:
         ClientError: `invalid_value`, naming the tool's field.
     """
+    own = {function.name for function in state.profile.functions}
     for index, tool in enumerate(tools):
+        if isinstance(tool, FunctionTool) and tool.name in own:
+            raise invalid_content(f"{param}[{index}].name", f"the server has a function '{tool.name}' of its own")
         if isinstance(tool, McpTool):
             path = f"{param}[{index}]"
             check_url(tool.server_url or "", state.profile.policy.mcp_hosts, f"{path}.server_url")

@@ -21,8 +21,8 @@ from vivavoce.core.conversation import Conversation, Entry
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.heard import SpokenSegment
 from vivavoce.core.limits import CHARACTERS_PER_TOKEN, MAX_MCP_ROUNDS
-from vivavoce.core.mcp import McpTarget
-from vivavoce.core.mcp_calls import McpCallOutput, McpRounds, write_approval_request
+from vivavoce.core.mcp import THIS_SERVER, McpTarget
+from vivavoce.core.mcp_calls import HiddenCall, HiddenCalls, McpCallOutput, McpRounds, write_approval_request
 from vivavoce.core.output_items import ItemStatus, MessageOutput, Place, Writing, write_call
 from vivavoce.core.requests import AudioEncoding, GenerationEnd, SpeechRequest, Word
 from vivavoce.core.segments import Segmenter
@@ -122,6 +122,7 @@ class Response:
         self.tokens = TokenCount()
         self.items: list[MessageOutput | McpCallOutput | Entry] = []
         self.mcp = McpRounds()
+        self.hidden = HiddenCalls()
         self._message: MessageOutput | None = None  # takes the text that is generated
         self._segmenter = Segmenter()
         self._speech: list[_Speech] = []
@@ -197,12 +198,15 @@ class Response:
             self.finish_generation(out, "max_output_tokens")
 
     def call(self, out: Emitter, name: str, arguments: str) -> Entry | None:
-        """Take a generated call of a function or an MCP tool; returns the entry of its item, None if it is not made."""
+        """Take a generated call of a function or an MCP tool; returns the entry of its item, None if it has none."""
         if self.state is not ResponseState.GENERATING or not self.mcp.may_call:
             return None
         self._end_message_text(out)
         self._characters += len(name) + len(arguments)
         target = self.mcp.targets.get(name)
+        if target is not None and target.server == THIS_SERVER:
+            self._call_hidden(out, target, arguments)
+            return None
         if target is not None and not target.needs_approval:
             return self._call_mcp(out, target, arguments)
         self.mcp.awaits_client = True
@@ -290,6 +294,12 @@ class Response:
         self.items.append(call)
         return call.entry
 
+    def _call_hidden(self, out: Emitter, target: McpTarget, arguments: str) -> None:
+        call = HiddenCall(out, out.make_id("call"), target, arguments)
+        self.mcp.has_called = True
+        self.mcp.open[call.call_id] = call
+        self.hidden.add(len(self.items), call)
+
     def _leave_calling(self, out: Emitter) -> None:
         """Go on to the end if what has returned leads to no further round."""
         if self.state is not ResponseState.CALLING or self.mcp.open:
@@ -360,6 +370,8 @@ class Response:
         if self._speech:
             out.put(CancelSpeaking(self.id))
         self.mcp.open.clear()
+        self.hidden.cancel(out)
+        self.hidden.leave_to([item if isinstance(item, Entry) else item.entry for item in self.items])
         for item in self.items:
             if isinstance(item, McpCallOutput) and item.state is Writing.OPEN:
                 item.cancel(out)

@@ -12,6 +12,7 @@ from vivavoce.core.listening import Listening
 from vivavoce.core.playout import Playout
 from vivavoce.core.policy import SessionPolicy
 from vivavoce.core.rate_limits import RateLimits
+from vivavoce.core.requests import FunctionSpec
 from vivavoce.core.response import Response
 from vivavoce.core.spending import NO_SPENDING, PaidModels, Spending
 from vivavoce.core.tools import ToolLedger
@@ -92,6 +93,7 @@ class Profile(msgspec.Struct, frozen=True):
     instructions: str  # before the client has set any
     spending: Spending = NO_SPENDING
     paid: PaidModels = PaidModels()
+    functions: tuple[FunctionSpec, ...] = ()  # of the server; it calls them itself, and the client never sees them
 
 
 class Span(msgspec.Struct, frozen=True):

@@ -11,7 +11,15 @@ from typing import Final
 from vivavoce.dialects.beta_errors import below, error_to_beta
 from vivavoce.dialects.beta_fields import RESPONSE_PLACES, Body, Json
 from vivavoce.dialects.beta_items import item_from_beta_client, item_to_beta, params_from_beta_client, response_to_beta
-from vivavoce.dialects.beta_messages import body_of, check_size, event_type, message_of, messages_of, retyped
+from vivavoce.dialects.beta_messages import (
+    body_of,
+    check_size,
+    event_type,
+    message_of,
+    messages_of,
+    names_in_bytes,
+    retyped,
+)
 from vivavoce.dialects.beta_session import Kind, checked_temperature, flat_to_ga, ga_to_flat
 from vivavoce.protocol.client_events import ClientEvent
 from vivavoce.protocol.codec import decode_client_event
@@ -49,6 +57,9 @@ _RESPONSE_EVENTS: Final = ("response.created", "response.done")
 _GA_PARAMS: Final = ("audio", "output_modalities")  # of a response: fields that the beta says otherwise
 _PARAMS: Final = (*RESPONSE_PLACES, "instructions", "max_output_tokens", "temperature", "conversation", "input")
 _ASSISTANT: Final = b'"assistant"'
+_ADDED: Final = b'"conversation.item.added"'
+_HEAD_BYTES: Final = 1024  # of a message, where its type stands
+_RENAMED_BYTES: Final = names_in_bytes(RENAMED)
 
 
 class BetaDialect:
@@ -140,21 +151,20 @@ class BetaDialect:
 
     def is_whole_item(self, message: bytes) -> bool:
         """Return whether one event of ours tells of an item that is complete and of which no second event comes."""
-        if event_type(message) != "conversation.item.added":
+        if message.find(_ADDED, 0, _HEAD_BYTES) < 0 or event_type(message) != "conversation.item.added":
             return False
         item = (body_of(message) or {}).get("item")
         return isinstance(item, dict) and item.get("status", _STATUS_OF.get(str(item.get("type")))) == "completed"
 
     def server(self, message: bytes) -> list[bytes]:
         """Return the messages that the client gets for one event of ours: none, one, or two when a session began."""
+        renamed = retyped(message, _RENAMED_BYTES)
+        if renamed is not None:
+            return [renamed]
         type_ = event_type(message)
         if type_ in DROPPED:
             return []
-        if type_ in RENAMED:
-            renamed = retyped(message, RENAMED[type_])
-            if renamed is not None:
-                return [renamed]
-        elif type_ not in _TRANSLATED:
+        if type_ not in RENAMED and type_ not in _TRANSLATED:
             return [message]
         body = body_of(message)
         return [message] if body is None else messages_of(self.events(body), message)

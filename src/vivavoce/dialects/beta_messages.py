@@ -1,7 +1,7 @@
 """Messages as bytes: which event they hold, that event under another name, and its JSON."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import msgspec
@@ -35,10 +35,19 @@ def event_type(message: bytes) -> str:
         return ""
 
 
-def retyped(message: bytes, name: str) -> bytes | None:
-    """Return the event under another name, all else byte for byte; None if the type is not where it usually is."""
+def retyped(message: bytes, names: Mapping[bytes, bytes]) -> bytes | None:
+    """Return the event under the name that stands for its own, all else byte for byte.
+
+    None if none does, or if the type is not where it usually is.
+    """
     head = _HEAD.match(message)
-    return None if head is None else message[: head.start(1)] + name.encode() + message[head.end(1) :]
+    name = None if head is None else names.get(head[1])
+    return None if head is None or name is None else message[: head.start(1)] + name + message[head.end(1) :]
+
+
+def names_in_bytes(names: Mapping[str, str]) -> dict[bytes, bytes]:
+    """Return the names of events as they stand in messages."""
+    return {one.encode(): other.encode() for one, other in names.items()}
 
 
 def body_of(message: bytes) -> Body | None:

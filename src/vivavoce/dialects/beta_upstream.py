@@ -20,7 +20,15 @@ from vivavoce.dialects.beta_items import (
     params_to_beta,
     response_from_beta,
 )
-from vivavoce.dialects.beta_messages import body_of, check_size, event_type, message_of, messages_of, retyped
+from vivavoce.dialects.beta_messages import (
+    body_of,
+    check_size,
+    event_type,
+    message_of,
+    messages_of,
+    names_in_bytes,
+    retyped,
+)
 from vivavoce.dialects.beta_session import OMITTED, Kind, check_canonical, flat_echo_to_ga, ga_to_flat_patch
 from vivavoce.protocol.errors import ClientError, unknown_parameter
 from vivavoce.protocol.misspellings import suggested
@@ -28,6 +36,7 @@ from vivavoce.protocol.misspellings import suggested
 MAX_REMEMBERED: Final = 256  # items of running responses, and utterances that wait for their transcript
 TO_GA: Final = {beta: ga for ga, beta in RENAMED.items()}
 
+_TO_GA_BYTES: Final = names_in_bytes(TO_GA)
 _HEAD_BYTES: Final = 512  # the indices stand before the delta
 _INDICES: Final = (b'"content_index"', b'"output_index"')
 _PART_EVENTS: Final = frozenset({*TO_GA, "response.content_part.added", "response.content_part.done"})
@@ -106,12 +115,11 @@ class BetaUpstream:
 
     def server(self, message: bytes) -> list[bytes]:
         """Return the messages that the client gets for one event of the upstream: none, one, or several."""
-        type_ = event_type(message)
-        if type_ in TO_GA and all(index in message[:_HEAD_BYTES] for index in _INDICES):
-            renamed = retyped(message, TO_GA[type_])
+        if all(message.find(index, 0, _HEAD_BYTES) >= 0 for index in _INDICES):
+            renamed = retyped(message, _TO_GA_BYTES)
             if renamed is not None:
                 return [renamed]
-        if type_ not in _SERVER_EVENTS:
+        if event_type(message) not in _SERVER_EVENTS:
             return [message]
         body = body_of(message)
         return [message] if body is None else messages_of(self.events(body), message)

@@ -1,4 +1,4 @@
-"""Lists and calls the tools of remote MCP servers for a session, each on its own task."""
+"""Lists and calls the tools of remote MCP servers, and this server's functions, for a session: each on its own task."""
 
 import asyncio
 import logging
@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from vivavoce.core.mcp import THIS_SERVER
 from vivavoce.core.vocabulary import (
     CallMcpTool,
     CancelMcp,
@@ -22,6 +23,7 @@ from vivavoce.protocol.items import McpError, McpToolExecutionError
 from vivavoce.runtime.faults import is_cancelled
 from vivavoce.runtime.tasks import Tasks
 from vivavoce.runtime.texts import whole_text
+from vivavoce.runtime.upstreams import ToolBox, ToolError
 
 _log = logging.getLogger(__name__)
 
@@ -31,8 +33,11 @@ _UNAVAILABLE = McpToolExecutionError(message="This server has no connection to M
 class McpCalls:
     """What is under way, by the item it is for."""
 
-    def __init__(self, connector: McpConnector | None, post: Callable[[Input], None]) -> None:
+    def __init__(
+        self, connector: McpConnector | None, post: Callable[[Input], None], tools: ToolBox | None = None
+    ) -> None:
         self._connector = connector
+        self._tools = tools
         self._post = post
         self._running: dict[str, Tasks] = {}
 
@@ -69,6 +74,8 @@ class McpCalls:
         self._post(result)
 
     async def _ask(self, asked: ListMcpTools | CallMcpTool) -> Input:
+        if isinstance(asked, CallMcpTool) and asked.server == THIS_SERVER:
+            return await self._call_own(asked)
         connector = self._connector
         if connector is None:
             return _failed(asked, _UNAVAILABLE)
@@ -78,6 +85,13 @@ class McpCalls:
             return McpToolsListed(asked.item_id, tools)
         output = await connector.call_tool(asked.server, asked.name, asked.arguments)
         return McpCallReturned(asked.item_id, whole_text(output))
+
+    async def _call_own(self, asked: CallMcpTool) -> McpCallReturned | McpCallFailed:
+        assert self._tools is not None, "only functions of the box are offered"
+        try:
+            return McpCallReturned(asked.item_id, whole_text(await self._tools.call(asked.name, asked.arguments)))
+        except ToolError as error:
+            return McpCallFailed(asked.item_id, McpToolExecutionError(message=whole_text(str(error))))
 
 
 def _failed(asked: ListMcpTools | CallMcpTool, error: McpError) -> McpListingFailed | McpCallFailed:

@@ -53,6 +53,7 @@ from vivavoce.runtime.answers import Answers
 from vivavoce.runtime.hearing import Hearing
 from vivavoce.runtime.mcp_calls import McpCalls
 from vivavoce.runtime.sink import Sink
+from vivavoce.runtime.upstreams import ToolBox
 
 
 class EngineSet(msgspec.Struct, frozen=True):
@@ -68,6 +69,7 @@ class EngineSet(msgspec.Struct, frozen=True):
     mcp: McpConnector | None = None
     translator: Translator | None = None
     paid: PaidModels = PaidModels()  # which of these engines stand for models elsewhere
+    tools: ToolBox | None = None  # the server's own functions
 
     @property
     def honoured(self) -> frozenset[str]:
@@ -118,7 +120,7 @@ class EnginePerformer:
         self._sequence = 0
         self._hearing = Hearing(engines.detector, engines.transcriber, engines.turn_scorer, post)
         self._answers = Answers(engines.generator, engines.synthesizer, sink, post)
-        self._mcp = McpCalls(engines.mcp, post)
+        self._mcp = McpCalls(engines.mcp, post, engines.tools)
 
     def perform(self, output: Output) -> None:
         """Carry out one output; never blocks."""

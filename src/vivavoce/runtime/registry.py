@@ -26,6 +26,7 @@ from vivavoce.runtime.runner import Runner, TraceEntry
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionRequest, Sink
 from vivavoce.runtime.tracing import Tracer
 from vivavoce.runtime.translation import HostedTranslation, TranslationSetting, initial_translation
+from vivavoce.runtime.upstreams import ToolBox
 from vivavoce.runtime.watching import SessionObserver
 
 RETRY_AFTER_S: Final = 5
@@ -44,6 +45,7 @@ class SessionSettings(msgspec.Struct, frozen=True, kw_only=True):
     max_sessions: int = 100
     max_sessions_per_key: int = 100
     spending: SpendingBook | None = None  # None: nothing costs anything
+    tools: ToolBox | None = None  # the server's own functions
     relay: RelayPlan | None = None  # to which upstreams sessions are relayed; None: none are
     observe: Callable[[str], SessionObserver] | None = None  # makes the observer of a session, by its id
 
@@ -170,7 +172,7 @@ class Registry:
         await self._empty.wait()
 
     def _engines_of(self, request: SessionRequest) -> EngineSet:
-        return self._engines_named(request.model)
+        return msgspec.structs.replace(self._engines_named(request.model), tools=self._settings.tools)
 
     def _engines_named(self, model: str | None) -> EngineSet:
         return self._engines.get(model or "", self._engines[self._settings.default_model])
@@ -185,7 +187,9 @@ class Registry:
             ignored=(*(path for path in self._ignorable() if path not in engines.honoured), *engines.unused),
             context_tokens=engines.generator.capabilities.context_tokens or settings.policy.context_tokens,
         )
-        return Profile(request.kind, policy, self._limits_of(request), settings.instructions)
+        functions = () if engines.tools is None else tuple(engines.tools.functions)
+        limits = self._limits_of(request)
+        return Profile(request.kind, policy, limits, settings.instructions, functions=functions)
 
     def _ignorable(self) -> tuple[str, ...]:
         ignored = self._settings.policy.ignored

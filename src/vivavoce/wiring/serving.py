@@ -60,6 +60,7 @@ def build_registry(
         max_sessions=configuration.server.max_sessions,
         max_sessions_per_key=configuration.server.max_sessions_per_key,
         spending=spending,
+        tools=tools,
         relay=relay,
     )
     registry = Registry(engines, settings, SystemClock(), RandomIds(), tracer=tracer)

@@ -1,4 +1,4 @@
-"""`python -m bench [--quick] [--json PATH] [NAME ...]`: runs the benchmarks, or those named, and prints their figures."""
+"""`python -m bench [--quick] [--json PATH] [NAME ...]`: runs all benchmarks or those named and prints their figures."""
 
 import argparse
 import importlib

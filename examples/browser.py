@@ -34,7 +34,7 @@ class NotAdmitted(Exception):
     """The server does not take the page's origin."""
 
 
-def mint(url: str, model: str, origin: str) -> dict:
+def mint(url: str, model: str, origin: str) -> dict[str, str]:
     """Return what the page needs to connect: a secret, and where."""
     body = {"expires_after": {"anchor": "created_at", "seconds": SECRET_S}, "session": {**SESSION, "model": model}}
     key = os.environ.get("OPENAI_API_KEY", "none")

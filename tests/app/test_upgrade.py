@@ -229,6 +229,22 @@ def test_a_deployment_is_a_model_where_the_beta_names_it_so(target: str, model: 
     assert decision.session.model == model
 
 
+@pytest.mark.parametrize(
+    ("target", "is_early"),
+    [
+        (AZURE, True),
+        ("/openai/realtime?api-version=2025-04-01-preview", False),
+        ("/openai/realtime", False),
+        ("/v1/realtime?api-version=2024-10-01-preview", False),
+    ],
+)
+def test_the_previews_of_2024_are_for_early_clients(target: str, is_early: bool) -> None:
+    decision = decide(request_of(target, {"openai-beta": ["realtime=v1"]}), OPEN)
+
+    assert isinstance(decision, Accept)
+    assert decision.is_early_beta is is_early
+
+
 def test_the_temperature_of_a_secret_is_for_the_connection() -> None:
     policy = msgspec.structs.replace(OPEN, gatekeeper=gatekeeper())
     text, _ = policy.gatekeeper.secrets.mint(SecretOrder(lifetime_s=60, temperature=0.7))

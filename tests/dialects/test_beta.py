@@ -112,6 +112,23 @@ def test_responses_of_the_conversation_have_the_id_that_was_told() -> None:
     assert [answer["conversation_id"] for answer in answers] == ["conv_1", None]
 
 
+def test_early_clients_are_not_told_what_they_do_not_know() -> None:
+    early, late = BetaDialect(is_early=True), BetaDialect()
+    events = [
+        {"type": "session.created", "session": SESSION},
+        {"type": "conversation.item.input_audio_transcription.delta", "delta": "a"},
+        {"type": "conversation.item.input_audio_transcription.completed", "transcript": "a"},
+        {"type": "response.done", "response": {**RESPONSE, "conversation_id": "conv_1"}},
+    ]
+
+    told, all_told = ([one for event in events for one in shown(dialect, event)] for dialect in (early, late))
+
+    kept = ["session.created", "conversation.item.input_audio_transcription.completed", "response.done"]
+    assert [one["type"] for one in told] == kept
+    assert len(all_told) == 5
+    assert told[-1]["response"]["conversation_id"] == "conv_1"
+
+
 def test_an_update_that_is_refused_changes_no_temperature() -> None:
     dialect = BetaDialect(temperature=0.7)
 

@@ -13,7 +13,7 @@ from tests.e2e.talking import SILENCE, said, scripted
 
 ECHO = scripted(otherwise={"say": "You said: {heard}"})
 WEATHER = {"name": "get_weather", "parameters": {"type": "object", "properties": {"city": {"type": "string"}}}}
-AZURE = "/openai/realtime?api-version=2024-10-01-preview&deployment=vivavoce-scripted"
+AZURE = "/openai/realtime?api-version=2025-04-01-preview&deployment=vivavoce-scripted"
 HOSTILE = 300
 
 SELECTORS: dict[str, tuple[str, dict[str, str], tuple[str, ...]]] = {

@@ -68,7 +68,7 @@ def test_the_beta_client_runs_unchanged(own_server: str, say: Say, tmp_path: Pat
     write_wav(question, say("What can you do?") + bytes(9_600), 24_000)
     arguments = [str(question), "--out", str(answer), "--url", f"ws://{own_server}/v1"]
 
-    (turn,) = printed([python_of("openai-beta-1.60"), EXAMPLES / "beta_client.py", *arguments])
+    (turn,) = printed([python_of("openai-beta-early"), EXAMPLES / "beta_client.py", *arguments])
 
     assert turn["heard"]
     assert turn["said"]

@@ -279,7 +279,6 @@ def test_visible_output_items_are_counted_from_zero() -> None:
     run(work())
 
 
-@defects.OUTPUT_FORGOTTEN
 def test_a_loss_while_a_function_runs_keeps_its_output_for_the_next_connection() -> None:
     async def work() -> None:
         stock = Stock(is_ready=False)

@@ -199,6 +199,50 @@ def test_a_broken_rule_fails_the_link_before_it_is_closed(frames: list[bytes], c
     assert heard.order == ["message", "failed", "closed"]
 
 
+@pytest.mark.fuzz
+def test_after_any_bytes_the_link_ends_and_the_listener_learns_it_once() -> None:
+    async def play(peer: RawUpstream) -> None:
+        await peer.accept()
+        await peer.send(noises.pop())
+        peer.writer.write_eof()
+        await peer.reader.read()
+
+    async def scenarios() -> list[list[str]]:
+        orders = []
+        async with raw_upstream(play) as port:
+            while noises:
+                heard = Heard()
+                await connector(port).connect(UpstreamRequest(None), heard)
+                await heard.closed
+                orders.append([told for told in heard.order if told != "message"])
+        return orders
+
+    generator = random.Random(12)
+    noises = [bytes([first, second]) + bytes(20) for first in range(0, 256, 5) for second in (0, 5, 0x7E, 0x80)]
+    noises += [generator.randbytes(generator.randrange(300)) for _ in range(100)]
+
+    orders = run(scenarios())
+
+    assert all(order in (["closed"], ["failed", "closed"]) for order in orders)
+
+
+def test_nothing_is_delivered_after_an_abort_from_within_a_message() -> None:
+    async def play(peer: RawUpstream) -> None:
+        await peer.accept()
+        await peer.send(plain(TEXT, b"one"), plain(TEXT, b"two"))
+        await peer.reader.read()
+
+    async def scenario() -> list[str]:
+        heard = Heard()
+        async with raw_upstream(play) as port:
+            link = await connector(port).connect(UpstreamRequest(None), heard)
+            heard.then = lambda message: link.abort()
+            await heard.closed
+            return heard.order
+
+    assert run(scenario()) == ["message", "closed"]
+
+
 def test_a_message_at_the_limit_is_taken() -> None:
     heard = heard_of(plain(TEXT, b"x" * MESSAGE_LIMIT_BYTES), plain(CLOSE, close_payload(1000)))
 

@@ -227,6 +227,7 @@ def test_an_upgrade_without_an_answer_times_out() -> None:
     [
         pytest.param(answers("SSH-2.0-OpenSSH_9.2"), id="not HTTP"),
         pytest.param(answers("HTTP/1.1 101 Switching Protocols\nUpgrade: h2c\nConnection: Upgrade"), id="h2c"),
+        pytest.param(answers("HTTP/1.1 101 Switching Protocols"), id="to nothing"),
         pytest.param(lambda peer: peer.accept(accept="AAAA"), id="an answer to another request"),
         pytest.param(lambda peer: peer.accept(extra="Sec-WebSocket-Extensions: permessage-deflate\r\n"), id="deflate"),
         pytest.param(lambda peer: peer.send(b"HTTP/1.1 101 Switching Protocols\r\nX: " + b"x" * 100_000), id="large"),

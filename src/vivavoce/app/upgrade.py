@@ -31,6 +31,7 @@ TRANSLATION_PATHS: Final = frozenset(f"{path}/translations" for path in GA_PATHS
 PROTOCOL: Final = "realtime"
 BETA_PROTOCOL: Final = "openai-beta.realtime-v1"
 BETA_TOKEN: Final = "realtime=v1"
+EARLY_VERSIONS: Final = "2024-"  # the beginning of what `api-version` is then
 INTENTS: Final = ("transcription",)
 _KEY_BYTES: Final = 16  # RFC 6455 section 4.1
 
@@ -84,6 +85,7 @@ class Accept(msgspec.Struct, frozen=True):
     session: SessionRequest
     is_translation: bool = False
     is_beta: bool = False
+    is_early_beta: bool = False
     temperature: float | None = None  # of the client secret, which a session has no place for
 
 
@@ -126,7 +128,13 @@ def decide(request: UpgradeRequest, policy: UpgradePolicy) -> Decision:
     if refusal is not None:
         return _refused(request, handshake, refusal)
     temperature = None if caller.secret is None else caller.secret.temperature
-    return Accept(handshake, _session_request(request, caller), is_beta=_is_beta(request), temperature=temperature)
+    return Accept(
+        handshake,
+        _session_request(request, caller),
+        is_beta=_is_beta(request),
+        is_early_beta=_is_early_beta(request),
+        temperature=temperature,
+    )
 
 
 def _decide_translation(request: UpgradeRequest, caller: Caller, policy: UpgradePolicy) -> Decision:
@@ -196,6 +204,12 @@ def _reads_no_status(request: UpgradeRequest) -> bool:
 def _is_beta(request: UpgradeRequest) -> bool:
     tokens = [token.strip() for value in request.headers.get("openai-beta", ()) for token in value.split(",")]
     return request.path == BETA_PATH or BETA_TOKEN in tokens or BETA_PROTOCOL in request.protocols
+
+
+def _is_early_beta(request: UpgradeRequest) -> bool:
+    """Return whether a preview of 2024 is asked for; its clients do not know the events that came later."""
+    versions = request.query.get("api-version", ())
+    return request.path == BETA_PATH and any(version.startswith(EARLY_VERSIONS) for version in versions)
 
 
 def _handshake(request: UpgradeRequest) -> Handshake:

@@ -142,6 +142,13 @@ class RealtimeWebSocketProtocol(asyncio.Protocol):
         transport.close()
 
 
+def dialect_of(decision: Accept) -> BetaDialect | None:
+    """Return the dialect of a client of the beta, None for one of today's API."""
+    if not decision.is_beta:
+        return None
+    return BetaDialect(temperature=decision.temperature, is_early=decision.is_early_beta)
+
+
 class RealtimeClient:
     """A handed-over connection with a session, as uvicorn's shutdown sees it."""
 
@@ -156,7 +163,7 @@ class RealtimeClient:
             endpoint.make_link(),
             loop,
             endpoint.parser_of(decision),
-            dialect=BetaDialect(temperature=decision.temperature) if decision.is_beta else None,
+            dialect=dialect_of(decision),
             ended=self._end,
         )
 

@@ -153,6 +153,8 @@ class Endpoint:
         self._link.resume_reading()  # the peer's close frame is what we wait for
 
     def abort(self) -> None:
+        if self._phase is Phase.OPEN:
+            self._begin_closing(CLOSE_ABNORMAL)
         self._link.abort()
 
     @property

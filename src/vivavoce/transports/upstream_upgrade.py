@@ -99,6 +99,8 @@ class AnswerReader(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
+        if self._parser.get_status_code() == SWITCHING_PROTOCOLS:  # to what it does not say
+            self._switch(b"")
         self.finish()
 
     # Results --------------------------------------------------------------------------------------------------

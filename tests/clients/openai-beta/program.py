@@ -130,7 +130,7 @@ def account(assignment: dict, *, is_azure: bool) -> AsyncOpenAI:
     return AsyncAzureOpenAI(
         azure_endpoint=assignment["url"],
         websocket_base_url=f"{base}/openai",
-        api_version="2024-10-01-preview",
+        api_version="2025-04-01-preview",
         api_key=key,
     )
 

@@ -11,8 +11,8 @@ from typing import Any, TypeVar
 
 import pytest
 
-from bench.checked_client import CheckedClient
-from tests.e2e.talking import talking
+from bench.checked_client import CheckedClient, checked_client
+from tests.e2e.talking import SCRIPTED, talking
 from tests.engines.compatible_servers import DEADLINE_S, KEY, Json, Server, sse, streams
 from tests.repository.serving import served
 
@@ -42,7 +42,7 @@ COST_USD = 0.001  # 800 tokens in at 1 USD, 100 out at 2 USD a million
 
 
 @contextlib.contextmanager
-def server(folder: Path, port: int) -> Iterator[str]:
+def spending_server(folder: Path, port: int) -> Iterator[str]:
     """Run a server process that may spend 2.5 responses; gives its host and port."""
     (folder / "prices.toml").write_text(PRICES)
     settings = (
@@ -83,6 +83,31 @@ def talk(runner: asyncio.Runner, scenario: Coroutine[Any, Any, T]) -> T:
     return runner.run(limited())
 
 
+def test_a_client_that_asks_is_told_what_its_session_costs(server: str) -> None:
+    asks: Json = {"vivavoce": {"cost": True}, "output_modalities": ["text"]}
+
+    async def scenario() -> tuple[Json, Json]:
+        async with talking(server, SCRIPTED, **asks) as client:
+            session = client.of_type("session.updated")[-1]["session"]
+            await client.ask("Hello.")
+            return session["vivavoce"]["cost"], client.of_type("response.done")[0]["response"]["vivavoce"]["cost"]
+
+    before, after = asyncio.run(scenario())
+
+    assert (before["usd"], before["responses"], before["budget_usd"]) == (0.0, 0, None)
+    assert (after["usd"], after["session"]["responses"]) == (0.0, 1)
+
+
+def test_so_is_one_of_a_transcription_session(server: str) -> None:
+    async def scenario() -> Json:
+        async with checked_client(server, SCRIPTED, intent="transcription") as client:
+            session: Json = await client.configure(type="transcription", vivavoce={"cost": True})
+            assert client.invalid == []
+            return session["vivavoce"]
+
+    assert asyncio.run(scenario())["cost"]["usd"] == 0.0
+
+
 @pytest.mark.slow
 def test_a_key_spends_its_budget_and_no_more_than_one_response_beyond_it_even_after_a_restart(tmp_path: Path) -> None:
     asks: Json = {"vivavoce": {"cost": True}, "output_modalities": ["text"]}
@@ -103,10 +128,10 @@ def test_a_key_spends_its_budget_and_no_more_than_one_response_beyond_it_even_af
         generator = Server(ANSWERED)
         listening = contextlib.AsyncExitStack()
         runner.run(listening.enter_async_context(generator.listening()))
-        with server(tmp_path, generator.port) as address:
+        with spending_server(tmp_path, generator.port) as address:
             session, responses, error = talk(runner, spending(address))
             cost, prices = told(address, "/api/cost"), told(address, "/api/prices")
-        with server(tmp_path, generator.port) as address:
+        with spending_server(tmp_path, generator.port) as address:
             later = talk(runner, trying(address))
         runner.run(listening.aclose())
 

@@ -30,7 +30,7 @@ class Stage(Section):
     first_s: float = Field(gt=0, le=600, description="Seconds from the request to the first of the answer.")
     silence_s: float = Field(gt=0, le=600, description="Seconds from one piece of the answer to the next.")
     total_s: float = Field(gt=0, le=3600, description="Seconds of waiting for an answer altogether.")
-    max_connections: int = Field(ge=1, le=1000, description="Requests at once; `hosted-realtime` has one for each speaker.")
+    max_connections: int = Field(ge=1, le=1000, description="Requests at once; `hosted-realtime`: one per speaker.")
     checks_models: bool = Field(description="Ask for `/models` at the start, and fail if that fails.")
 
 

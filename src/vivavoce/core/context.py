@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from vivavoce.core.conversation import Entry
+from vivavoce.core.conversation import Entry, HiddenContext
 from vivavoce.core.limits import CHARACTERS_PER_TOKEN, MS_PER_INPUT_AUDIO_TOKEN, SAMPLES_PER_MS
 from vivavoce.core.requests import ContextImage, ContextItem, ContextMessage, ContextToolCall, ContextToolOutput
 from vivavoce.protocol.items import (
@@ -21,6 +21,7 @@ from vivavoce.protocol.items import (
     OutputText,
 )
 
+_NOTHING_HIDDEN: Final = HiddenContext()
 _MCP_ITEMS: Final = frozenset({McpCall, McpApprovalRequest})
 
 
@@ -32,7 +33,7 @@ def context_items(entries: Iterable[Entry]) -> tuple[ContextItem, ...]:
     """
     entries = tuple(entries)
     items = [item for entry in entries if (item := _context_item(entry)) is not None]
-    if any([type(entry.item) in _MCP_ITEMS or entry.hidden_before or entry.hidden_after for entry in entries]):
+    if any([type(entry.item) in _MCP_ITEMS or entry.hidden is not None for entry in entries]):
         items = _with_mcp(entries)
     outputs = [item for item in items if type(item) is ContextToolOutput]
     calls = [item for item in items if type(item) is ContextToolCall]
@@ -94,7 +95,8 @@ def _with_mcp(entries: tuple[Entry, ...]) -> list[ContextItem]:
     approved = {request_id for request_id, answer in answers.items() if answer.approve}
     items: list[ContextItem] = []
     for entry in entries:
-        items += entry.hidden_before
+        hidden = entry.hidden or _NOTHING_HIDDEN
+        items += hidden.before
         match entry.item:
             case McpCall() as call:
                 items += [ContextToolCall(call.id, call.name, call.arguments), _mcp_output(call)]
@@ -104,7 +106,7 @@ def _with_mcp(entries: tuple[Entry, ...]) -> list[ContextItem]:
             case _:
                 other = _context_item(entry)
                 items += [other] if other is not None else []
-        items += entry.hidden_after
+        items += hidden.after
     return items
 
 

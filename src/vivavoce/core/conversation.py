@@ -31,6 +31,13 @@ from vivavoce.protocol.items import (
 ROOT = "root"  # as `previous_item_id`: before all other items
 
 
+class HiddenContext(msgspec.Struct, frozen=True):
+    """What stands around an item for the generator alone: calls of the server's own functions."""
+
+    before: tuple[ContextItem, ...] = ()
+    after: tuple[ContextItem, ...] = ()
+
+
 class Entry(msgspec.Struct):
     """An item and its side data.
 
@@ -51,8 +58,7 @@ class Entry(msgspec.Struct):
     is_spoken: bool = False  # an assistant message that is given as audio
     wants_transcript: bool = False  # the client's audio came without words
     has_images: bool = False
-    hidden_before: tuple[ContextItem, ...] = ()  # calls of the server's own functions, for the generator alone
-    hidden_after: tuple[ContextItem, ...] = ()
+    hidden: HiddenContext | None = None
 
     @property
     def audio_bytes(self) -> int:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from vivavoce.core.conversation import Entry
+from vivavoce.core.conversation import Entry, HiddenContext
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.mcp import AskedCall, McpTarget
 from vivavoce.core.output_items import Place, Writing, close_item, open_item
@@ -133,10 +133,11 @@ class HiddenCalls:
 
     def leave_to(self, entries: Sequence[Entry]) -> None:
         """Hand what was called and returned to the items beside it, for responses to come."""
-        for index, entry in enumerate(entries):
-            entry.hidden_before = self.context_at(index)
-        if entries:
-            entries[-1].hidden_after = self.context_at(len(entries))
+        if not self._calls:
+            return
+        for index, entry in enumerate(entries, start=1):
+            after = self.context_at(index) if index == len(entries) else ()
+            entry.hidden = HiddenContext(self.context_at(index - 1), after)
 
 
 class McpRounds:

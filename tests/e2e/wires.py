@@ -22,7 +22,7 @@ from vivavoce.dialects.beta_upstream import BetaUpstream
 from vivavoce.protocol.codec import encode_server_event
 from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.server_events import ErrorEvent
-from vivavoce.testing.proxy import recording_proxy
+from vivavoce.testing.proxy import Translation, recording_proxy
 
 BETA_HEADER: Final = "OpenAI-Beta: realtime=v1"
 START_LIMIT_S: Final = 10.0
@@ -52,7 +52,8 @@ def beta_front(address: str) -> Iterator[str]:
 
     async def serve() -> None:
         loop, ended = asyncio.get_running_loop(), asyncio.Event()
-        async with recording_proxy(f"http://{address}", translate=BetaFront, headers=(BETA_HEADER,)) as proxy:
+        translation = Translation(BetaFront, headers=(BETA_HEADER,))
+        async with recording_proxy(f"http://{address}", translate=translation) as proxy:
             started.put((proxy.address, functools.partial(loop.call_soon_threadsafe, ended.set)))
             await ended.wait()
 

@@ -16,7 +16,7 @@ from websockets.exceptions import ConnectionClosed, ConnectionClosedError, Inval
 from websockets.http11 import Request, Response
 from websockets.typing import Subprotocol
 
-from vivavoce.testing.proxy import Passed, recording_proxy
+from vivavoce.testing.proxy import Passed, Translation, recording_proxy
 
 DEADLINE_S = 20.0
 REALTIME = Subprotocol("realtime")
@@ -241,7 +241,7 @@ def test_the_translator_changes_both_directions_and_answers_itself() -> None:
 
     async def conversation() -> None:
         async with echo_server() as server:
-            async with recording_proxy(server, tap=tap, translate=Numbering) as proxy:
+            async with recording_proxy(server, tap=tap, translate=Translation(Numbering)) as proxy:
                 async with connect(proxy.websocket_url) as client:  # what the server asks is left out
                     await client.send("no")
                     asked.append(str(await client.recv()))
@@ -258,7 +258,12 @@ def test_the_translator_changes_both_directions_and_answers_itself() -> None:
 
 def test_added_headers_reach_the_server() -> None:
     async def conversation() -> None:
-        async with echo_server() as server, recording_proxy(server, headers=("X-Added: 1",)) as proxy:
+        class Passing(Numbering):
+            def server(self, message: bytes) -> Sequence[bytes]:
+                return [message]
+
+        translation = Translation(Passing, headers=("X-Added: 1",))
+        async with echo_server() as server, recording_proxy(server, translate=translation) as proxy:
             async with connect(proxy.websocket_url) as client:
                 asked = json.loads(await client.recv())
 

@@ -85,8 +85,8 @@ class HybridSynthesizer(Stage):
     extra: Extra = Field(description="Further fields of each request, such as `instructions`.")
 
 
-class Hybrid(Section):
-    """The hybrid pipeline, stage by stage."""
+class HybridStages(Section):
+    """What does each stage for the sessions of a model."""
 
     transcriber: HybridTranscriber
     generator: HybridGenerator
@@ -96,3 +96,44 @@ class Hybrid(Section):
     def stages(self) -> dict[str, HybridTranscriber | HybridGenerator | HybridSynthesizer]:
         """Return the stages by name, in the order of a turn."""
         return {"transcriber": self.transcriber, "generator": self.generator, "synthesizer": self.synthesizer}
+
+    @property
+    def is_local(self) -> bool:
+        """Whether no stage is done by another server."""
+        return all(stage.engine == LOCAL for stage in self.stages.values())
+
+
+class Hybrid(HybridStages):
+    """The hybrid pipeline, stage by stage, and the models for which stages differ."""
+
+    models: dict[Annotated[str, Field(min_length=1)], HybridStages] = Field(
+        description="Models that sessions may name besides, and the keys of their stages that differ."
+    )
+
+    @model_validator(mode="before")
+    @classmethod
+    def _completes_models(cls, given: Any) -> Any:  # JSON boundary: values as a file or the environment wrote them
+        models = given.get("models") if isinstance(given, dict) else None
+        if not isinstance(models, dict):
+            return given
+        return {**given, "models": {name: _completed(stages, given) for name, stages in models.items()}}
+
+
+def _completed(stages: Any, base: Extra) -> Any:  # JSON boundary
+    """Return the stages of a model with what it does not say taken from the pipeline's own."""
+    if not isinstance(stages, dict):
+        return stages
+    return {**{name: base[name] for name in STAGES if name in base}, **_completed_stages(stages, base)}
+
+
+def _completed_stages(stages: Extra, base: Extra) -> Extra:
+    return {name: _completed_stage(stage, base.get(name)) for name, stage in stages.items()}
+
+
+def _completed_stage(stage: Any, base: Any) -> Any:  # JSON boundary
+    if not isinstance(stage, dict) or not isinstance(base, dict):
+        return stage
+    is_elsewhere = stage.get("base_url", base.get("base_url")) != base.get("base_url")
+    # What lets us in at one server is nothing that another should see.
+    credentials = {"api_key": "", "headers": {}, "query": {}} if is_elsewhere else {}
+    return {**base, **credentials, **stage}

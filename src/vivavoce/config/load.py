@@ -46,6 +46,7 @@ FREE_TABLES: Final = frozenset({"models.table", "upstream.headers", "upstream.qu
         *(f"{stage}.{name}" for stage in STAGES for name in ("headers", "query", "extra")),
         "transcriber.models",
         "synthesizer.voices",
+        "models",
     )
 }
 MASK: Final = "**********"
@@ -82,8 +83,14 @@ class Loaded(msgspec.Struct, frozen=True):
 
     def settings(self) -> list[Setting]:
         """Return every effective value with its source, in the order of the reference."""
-        values = {".".join(path): value for path, value in _leaves(_shown(self.configuration))}
-        return [Setting(key, value, self.sources.get(key, "defaults")) for key, value in values.items()]
+        return [
+            Setting(".".join(path), value, self._source(path)) for path, value in _leaves(_shown(self.configuration))
+        ]
+
+    def _source(self, path: Steps) -> str:
+        """Return where a value comes from; a model of the hybrid pipeline has most from the pipeline itself."""
+        places = [path, ("hybrid", *path[3:])] if path[:2] == ("hybrid", "models") else [path]
+        return next((self.sources[key] for key in map(".".join, places) if key in self.sources), "defaults")
 
 
 def load(
@@ -216,16 +223,21 @@ def _refuse_unknown(layer: Layer) -> None:
         key = ".".join(path)
         if key in sections:
             raise ConfigurationError(f"The setting {key} ({layer.source}) is a section, but a value came: {value!r}.")
-        if key not in known and not any(key.startswith(f"{table}.") for table in FREE_TABLES):
+        if key not in known and not _is_free(key):
             raise ConfigurationError(f"Unknown setting {key} ({layer.source}).{nearest(key, known)}")
 
 
 def _leaves(tree: Mapping[str, Any], above: Steps = ()) -> Iterator[tuple[Steps, Any]]:
     for name, value in tree.items():
-        if isinstance(value, Mapping) and (value or ".".join((*above, name)) not in FREE_TABLES):
+        if isinstance(value, Mapping) and (value or not _is_free(".".join((*above, name)))):
             yield from _leaves(value, (*above, name))
         else:
             yield (*above, name), value
+
+
+def _is_free(key: str) -> bool:
+    """Tell whether a key is one of the user's own, or the table of such keys."""
+    return key in FREE_TABLES or any(key.startswith(f"{table}.") for table in FREE_TABLES)
 
 
 def _put(tree: Tree, path: Steps, value: object) -> None:

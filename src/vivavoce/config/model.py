@@ -7,7 +7,7 @@ from typing import Final, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 
-from vivavoce.config.hybrid import LOCAL, Hybrid
+from vivavoce.config.hybrid import Hybrid, HybridStages
 from vivavoce.config.section import Names, OptionalPath, Secrets, Section
 
 EngineName = Literal["embedded", "hybrid", "scripted", "upstream"]
@@ -155,6 +155,13 @@ class Configuration(Section):
     assets_dir: OptionalPath = Field(description="Folder for model files; empty: the user's cache folder.")
 
     @model_validator(mode="after")
+    def _names_each_model_once(self) -> Self:
+        for name in self.hybrid.models:
+            if name in self.models.table or name == HYBRID_MODEL:
+                raise ValueError(f"hybrid.models.{name}: expected a name that models.table does not hold")
+        return self
+
+    @model_validator(mode="after")
     def _serves_the_default(self) -> Self:
         if self.engines.default == "upstream":
             if not self.upstream.url:
@@ -171,7 +178,18 @@ class Configuration(Section):
     @property
     def names_other_servers(self) -> bool:
         """Whether something is configured to go to another server: a stage of the hybrid pipeline, or sessions."""
-        return bool(self.upstream.url) or any(stage.engine != LOCAL for stage in self.hybrid.stages.values())
+        return bool(self.upstream.url) or any(not stages.is_local for stages in self.hybrid_sections.values())
+
+    @property
+    def hybrid_sections(self) -> dict[str, HybridStages]:
+        """Return the stages of the hybrid pipeline, and those of each model of its own, by the key of their section."""
+        models = {f"hybrid.models.{name}": stages for name, stages in self.hybrid.models.items()}
+        return {"hybrid": self.hybrid, **models}
+
+    @property
+    def served_by(self) -> dict[str, str]:
+        """Return what serves each model that can be named: a pipeline, or a section of `hybrid_sections`."""
+        return {**self.models.table, **{name: f"hybrid.models.{name}" for name in self.hybrid.models}}
 
     @property
     def local_default(self) -> EngineName:

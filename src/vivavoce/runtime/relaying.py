@@ -49,7 +49,10 @@ from vivavoce.runtime.watching import RelayWatch
 
 _log = logging.getLogger(__name__)
 
+HELD_LIMIT_BYTES: Final = 64 * 1024  # of messages for an upstream that is not there; then the client is not read
+HELD_OVERHEAD_BYTES: Final = 256  # that a held message takes besides its own
 _TOOL_FAILED: Final = "The function failed."
+_DIAL_FAILED: Final = UpstreamFault("refused", "The upstream cannot be used.")
 
 
 class RelayParts(msgspec.Struct, frozen=True):
@@ -66,12 +69,13 @@ class RelayParts(msgspec.Struct, frozen=True):
 class Leg:
     """One link of a session: the `UpstreamListener` of its connection."""
 
-    __slots__ = ("_number", "_relay", "link")
+    __slots__ = ("_number", "_relay", "is_blocked", "link")
 
     def __init__(self, relay: "HostedRelay", number: int) -> None:
         self._relay = relay
         self._number = number
         self.link: UpstreamLink | None = None
+        self.is_blocked = False  # it does not take what it is sent
 
     def receive(self, message: bytes) -> None:
         """A text message came."""
@@ -82,10 +86,12 @@ class Leg:
         self._relay.run(UpstreamFailed(self._number, fault))
 
     def block_writing(self) -> None:
-        self._relay.set_blocked(True)
+        self.is_blocked = True
+        self._relay.measure()
 
     def unblock_writing(self) -> None:
-        self._relay.set_blocked(False)
+        self.is_blocked = False
+        self._relay.measure()
 
     def link_closed(self, code: int, reason: str) -> None:
         self._relay.forget(self._number)
@@ -107,8 +113,9 @@ class HostedRelay:
         self._tasks: dict[int | str, Tasks] = {}  # by number of a link, by id of a call
         self._sequence = 0
         self._is_full = False  # the client does not take what it is sent
-        self._is_blocked = False  # the upstream does not take what it is sent
-        self._room = asyncio.Event()  # there is an upstream that takes messages
+        self._held_bytes = 0  # of messages that wait for an upstream
+        self._room = asyncio.Event()  # messages are taken, by an upstream or to be held
+        self._room.set()
         # A runner carries inputs and outputs across unopened.
         self._runner = Runner(cast(Session, core), cast(Performer, self), parts.clock, on_closed=on_closed)
 
@@ -123,19 +130,21 @@ class HostedRelay:
         if isinstance(input, ClientMessage):
             if self._watch.is_watching:
                 self._watch.client(input.message)
-            if (number := self._core.forwards(input.message)) is not None:
+            if not self._runner.is_busy and (number := self._core.forwards(input.message)) is not None:
                 link = self._legs[number].link
                 assert link is not None, "a link in use is open"
                 link.send(input.message)
                 return
+            if not self._core.takes_messages:
+                self._held_bytes += len(input.message) + HELD_OVERHEAD_BYTES
         self.run(cast(RelayInput, input))
 
     def is_behind(self) -> bool:
-        """Whether the upstream takes nothing, or there is none."""
+        """Whether the upstream takes nothing, or there is none and enough is held for it."""
         return not self._room.is_set()
 
     async def caught_up(self) -> None:
-        """Return when the upstream takes messages, or the session is over."""
+        """Return when messages are taken, or the session is over."""
         await self._room.wait()
 
     def set_full(self, is_full: bool) -> None:
@@ -152,8 +161,8 @@ class HostedRelay:
 
     def pass_back(self, number: int, message: bytes) -> bool:
         """Send assistant audio on to the client; False for what must be handled."""
-        if not self._core.forwards_back(number, message):
-            return False
+        if self._runner.is_busy or not self._core.forwards_back(number, message):
+            return False  # what waits for the runner goes first
         if self._watch.is_watching:
             self._watch.server(message)
         self._sequence += 1
@@ -163,22 +172,25 @@ class HostedRelay:
     def run(self, input: RelayInput) -> None:
         """Hand an input to the core."""
         self._runner.post(cast(Input, input))
-        self._measure()
-
-    def set_blocked(self, is_blocked: bool) -> None:
-        """The upstream does not take what it is sent, or takes it again."""
-        self._is_blocked = is_blocked
-        self._measure()
+        self.measure()
 
     def forget(self, number: int) -> None:
         """A link is gone."""
         self._legs.pop(number, None)
+        self._tasks.pop(number, None)
 
-    def _measure(self) -> None:
-        if self._core.takes_messages and not self._is_blocked:
-            self._room.set()
-        else:
+    def measure(self) -> None:
+        """Note whether the client is to be read.
+
+        A little is held while there is no upstream, so that a client that leaves meanwhile is noticed: nobody learns
+        of the end of a connection that is not read.
+        """
+        if self._core.takes_messages:
+            self._held_bytes = 0
+        if self._held_bytes > HELD_LIMIT_BYTES or any(leg.is_blocked for leg in self._legs.values()):
             self._room.clear()
+        else:
+            self._room.set()
 
     # Performer ------------------------------------------------------------------------------------------------
 
@@ -232,12 +244,19 @@ class HostedRelay:
         except UpstreamUnavailable as unavailable:
             fault = unavailable.fault
             _log.warning("upstream unavailable", extra={"session_id": self._id, "kind": fault.kind})
-            self.forget(number)
-            self.run(UpstreamFailed(number, fault))
+            self._fail(number, fault)
+            return
+        except Exception:  # our bug, or an engine's: another upstream may do better
+            _log.exception("upstream failed", extra={"session_id": self._id})
+            self._fail(number, _DIAL_FAILED)
             return
         if self._is_full:
             leg.link.pause_reading()
         self.run(UpstreamOpened(number))
+
+    def _fail(self, number: int, fault: UpstreamFault) -> None:
+        self.forget(number)
+        self.run(UpstreamFailed(number, fault))
 
     def _hang_up(self, number: int) -> None:
         self._stop(number)
@@ -256,6 +275,7 @@ class HostedRelay:
         except Exception:  # a function of the user's: whatever it raises, the conversation goes on
             _log.exception("function failed", extra={"session_id": self._id, "function": wanted.name})
             output, is_error = _TOOL_FAILED, True
+        self._tasks.pop(wanted.call_id, None)
         self.run(ToolReturned(wanted.call_id, output, is_error))
 
     def _start(self, key: int | str, work: Coroutine[Any, Any, None], name: str) -> None:

@@ -64,6 +64,11 @@ class Runner:
         self._timer: asyncio.TimerHandle | None = None
         self._timer_at: float | None = None
 
+    @property
+    def is_busy(self) -> bool:
+        """Whether an input is being handled, so that what is posted waits."""
+        return self._is_handling
+
     def post(self, input: Input) -> None:
         """Hand an input to the session and perform its outputs before anything else."""
         self._post(input)

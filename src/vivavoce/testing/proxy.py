@@ -47,6 +47,13 @@ class Translator(Protocol):
         ...
 
 
+class Translation(msgspec.Struct, frozen=True):
+    """Makes the translator of each connection; `headers` are lines for the heads of requests."""
+
+    make: Callable[[], Translator]
+    headers: tuple[str, ...] = ()
+
+
 class Proxy(msgspec.Struct, frozen=True):
     """Where the proxy listens. `address` is host and port."""
 
@@ -72,8 +79,7 @@ class _Route(msgspec.Struct, frozen=True):
     upstream_tls: ssl.SSLContext | None
     tap: Tap | None
     mutate: Callable[[], Mutator] | None
-    translate: Callable[[], Translator] | None
-    headers: Sequence[str]
+    translate: Translation | None
 
 
 class _Wire(msgspec.Struct, frozen=True):
@@ -92,8 +98,7 @@ async def recording_proxy(
     *,
     tap: Tap | None = None,
     mutate: Callable[[], Mutator] | None = None,
-    translate: Callable[[], Translator] | None = None,
-    headers: Sequence[str] = (),
+    translate: Translation | None = None,
     tls: ssl.SSLContext | None = None,
     upstream_tls: ssl.SSLContext | None = None,
 ) -> AsyncIterator[Proxy]:
@@ -103,8 +108,7 @@ async def recording_proxy(
         server_url: `http://host:port`, or the same with `ws`, `https` or `wss`; a path in it is not used.
         tap: is told every text and binary message in the order of the wire, after `mutate`.
         mutate: makes, for each connection, the function that replaces the server's text messages.
-        translate: makes, for each connection, what translates the text messages of both; no use beside `mutate`.
-        headers: lines to add to the heads of requests.
+        translate: what translates the text messages of both; takes the place of `mutate`.
         tls: the server-side context with the certificate shown to clients; None: no TLS.
         upstream_tls: the context for dialling a server with TLS; None: the machine's usual trust.
     """
@@ -117,7 +121,6 @@ async def recording_proxy(
         tap=tap,
         mutate=mutate,
         translate=translate,
-        headers=headers,
     )
     try:
         async with asyncio.TaskGroup() as group, _listening(route, group, tls) as proxy:
@@ -189,7 +192,7 @@ def _for_server(request: bytes, route: _Route, client: _Wire, is_upgrade: bool) 
     server = f"{route.host}:{route.port}"
     host, port = client.writer.get_extra_info("sockname")[:2]
     first, *lines = request.decode("latin-1").removesuffix("\r\n\r\n").split("\r\n")
-    kept = [first, f"Host: {server}", *route.headers]
+    kept = [first, f"Host: {server}", *(route.translate.headers if route.translate is not None else ())]
     for line in lines:
         name = line.partition(":")[0].lower()
         if name == "origin":
@@ -242,7 +245,7 @@ class _Messages:
         self._number = number
         self._target = target
         self._mutate = route.mutate() if route.mutate is not None else None
-        self._translator = route.translate() if route.translate is not None else None
+        self._translator = route.translate.make() if route.translate is not None else None
         self._begun: dict[Direction, list[Frame]] = {">": [], "<": []}  # the frames of an unfinished message
 
     async def pass_frame(self, source: _Wire, target: _Wire, direction: Direction) -> bool:

@@ -27,7 +27,7 @@ def pipeline_cards(configuration: Configuration, pipelines: Pipelines) -> tuple[
     cards = [
         PipelineCard(
             name=engines.name,
-            models=tuple(model for model, served_by in configuration.models.table.items() if served_by == name),
+            models=tuple(model for model, served_by in configuration.served_by.items() if served_by == name),
             is_default=name == configuration.engines.default,
             stages=tuple(_stages(engines)),
         )

@@ -1,9 +1,6 @@
 """Builds the pipelines of engines that the configuration names. Engine libraries are imported with their pipeline."""
 
-import asyncio
-import contextlib
 import logging
-from collections.abc import Iterable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -12,8 +9,9 @@ import msgspec
 
 from vivavoce.assets.cache import AssetCache, default_directory
 from vivavoce.assets.errors import AssetError, AssetMissing
+from vivavoce.config.hybrid import LOCAL
 from vivavoce.config.load import ConfigurationError
-from vivavoce.config.model import Configuration, EngineName
+from vivavoce.config.model import Configuration
 from vivavoce.config.voices import load_voices
 from vivavoce.engines.base import (
     Detector,
@@ -27,6 +25,7 @@ from vivavoce.engines.base import (
     TurnScorer,
 )
 from vivavoce.runtime.performers import EngineSet
+from vivavoce.wiring.sharing import Built, Started
 from vivavoce.wiring.speech import LocalSpeech
 from vivavoce.wiring.spending import paid_models
 
@@ -52,12 +51,15 @@ class SharedEngines(msgspec.Struct, frozen=True):
 
 
 class Pipelines:
-    """The engine sets of the configured models, and which of them are up."""
+    """The engine sets of the configured models, and which of them are up; they may share engines.
+
+    The keys of `sets` are names of pipelines, and sections of `Configuration.hybrid_sections`.
+    """
 
     def __init__(
         self,
-        sets: dict[EngineName, EngineSet],
-        default: EngineName,
+        sets: dict[str, EngineSet],
+        default: str,
         shared: SharedEngines,
         speech: LocalSpeech | None = None,
     ) -> None:
@@ -65,7 +67,8 @@ class Pipelines:
         self.speech = speech
         self._default = default
         self._shared = shared
-        self._up: set[EngineName] = set()
+        self._up: set[str] = set()
+        self._started = Started()
         if speech is not None:
             speech.when_better(self._improve)
 
@@ -81,7 +84,7 @@ class Pipelines:
         Raises:
             EngineError: one of them cannot.
         """
-        await start_engines(engines_of(self.sets[self._default]))
+        await self._started.start(engines_of(self.sets[self._default]))
         for engine in self._shared.all:
             try:
                 await engine.start()
@@ -95,7 +98,7 @@ class Pipelines:
             if name in self._up:
                 continue
             try:
-                await start_engines(engines_of(engines))
+                await self._started.start(engines_of(engines))
                 await self._come_up(name)
             except EngineError as error:
                 _log.warning("pipeline cannot start", extra={"pipeline": name, "reason": str(error)})
@@ -107,7 +110,7 @@ class Pipelines:
         if self.speech is not None:
             await self.speech.close()
 
-    async def _come_up(self, name: EngineName) -> None:
+    async def _come_up(self, name: str) -> None:
         self._up.add(name)
         if self.speech is not None and self.speech.can_improve(self.sets[name]):
             await self.speech.start()
@@ -127,23 +130,6 @@ def engines_of(engines: EngineSet) -> tuple[Engine, ...]:
     return (engines.detector, engines.transcriber, engines.generator, engines.synthesizer, *present)
 
 
-async def start_engines(engines: Iterable[Engine]) -> None:
-    """Start engines side by side; raises the first EngineError."""
-    with first_failure():
-        async with asyncio.TaskGroup() as group:
-            for engine in engines:
-                group.create_task(engine.start(), name=f"start {engine.capabilities.name}")
-
-
-@contextlib.contextmanager
-def first_failure() -> Iterator[None]:
-    """Raise the first failure of a task group by itself: the others came from cancelling."""
-    try:
-        yield
-    except ExceptionGroup as failures:
-        raise failures.exceptions[0] from failures
-
-
 # Engines --------------------------------------------------------------------------------------------------------
 
 
@@ -161,12 +147,12 @@ def build_pipelines(configuration: Configuration) -> Pipelines:
     """
     default, failover = configuration.local_default, configuration.upstream.failover
     shared = build_shared(configuration)
-    sets: dict[EngineName, EngineSet] = {}
-    wanted = (default, *configuration.models.table.values(), *((failover,) if failover else ()))
+    workshop, sets = Workshop(configuration), dict[str, EngineSet]()
+    wanted = (default, *configuration.served_by.values(), *((failover,) if failover else ()))
     for name in dict.fromkeys(name for name in wanted if name != "upstream"):
         try:
             sets[name] = msgspec.structs.replace(
-                build_engines(name, configuration),
+                workshop.build(name),
                 noise_reducer=shared.noise_reducer,
                 turn_scorer=shared.turn_scorer,
                 mcp=shared.mcp,
@@ -186,20 +172,25 @@ def _check_voice(voice: str, voices: tuple[str, ...]) -> None:
 
 
 def narrow_to(configuration: Configuration, model: str | None) -> Configuration:
-    """Return a configuration with only the pipeline that serves a model; None asks for the default model."""
-    table = configuration.models.table
+    """Return a configuration with only the pipeline that serves a model; None asks for the default model.
+
+    The stages of a model of the hybrid pipeline are then those of the pipeline itself.
+    """
+    hybrid, table = configuration.hybrid, dict(configuration.models.table)
+    if model in hybrid.models:
+        hybrid, table[model] = hybrid.model_copy(update=hybrid.models[model].stages), "hybrid"
+        table = {model: "hybrid", **{other: name for other, name in table.items() if name != "hybrid"}}
     name = table.get(model or "", configuration.local_default)
     engines = configuration.engines.model_copy(update={"default": name})
     served = {model: engine for model, engine in table.items() if engine == name}
     models = configuration.models.model_copy(update={"table": served})
-    return configuration.model_copy(update={"engines": engines, "models": models})
+    hybrid = hybrid.model_copy(update={"models": {}})
+    return configuration.model_copy(update={"engines": engines, "models": models, "hybrid": hybrid})
 
 
-def build_engines(name: EngineName, configuration: Configuration) -> EngineSet:
+def build_engines(name: str, configuration: Configuration) -> EngineSet:
     """Return the engines of one pipeline, not started; raises as `build_pipelines`."""
-    if name == "scripted":
-        return _scripted(configuration.scripted.script)
-    return _hybrid(configuration) if name == "hybrid" else _embedded(configuration)
+    return Workshop(configuration).build(name)
 
 
 def build_shared(configuration: Configuration) -> SharedEngines:
@@ -246,29 +237,64 @@ def _mcp(configuration: Configuration) -> McpConnector | None:
         raise ConfigurationError(f"mcp.allowed_hosts: {error}.") from error
 
 
-def _embedded(configuration: Configuration) -> EngineSet:
-    return EngineSet(
-        name="embedded",
-        detector=_detector(configuration),
-        transcriber=_transcriber(configuration),
-        generator=_generator(),
-        synthesizer=_synthesizer(configuration),
-    )
+class Workshop:
+    """Builds the engines of pipelines. Stages that are configured alike are one engine."""
 
+    def __init__(self, configuration: Configuration) -> None:
+        self._configuration = configuration
+        self._detectors = Built[Detector]()
+        self._transcribers = Built[Transcriber]()
+        self._generators = Built[Generator]()
+        self._synthesizers = Built[Synthesizer]()
 
-def _hybrid(configuration: Configuration) -> EngineSet:
-    """Return the stages that are configured elsewhere, and those of the embedded pipeline for the others."""
-    from vivavoce.wiring import hybrid
+    def build(self, name: str) -> EngineSet:
+        """Return the engines of a pipeline, or of a section of `Configuration.hybrid_sections`, not started.
 
-    hybrid.check(configuration)
-    return EngineSet(
-        name="hybrid",
-        detector=_detector(configuration),
-        transcriber=hybrid.transcriber(configuration) or _transcriber(configuration),
-        generator=hybrid.generator(configuration) or _generator(),
-        synthesizer=hybrid.synthesizer(configuration) or _synthesizer(configuration),
-        paid=paid_models(configuration),
-    )
+        Raises as `build_pipelines`.
+        """
+        if name == "scripted":
+            return _scripted(self._configuration.scripted.script)
+        return self._embedded() if name == "embedded" else self._hybrid(name)
+
+    def _embedded(self) -> EngineSet:
+        return EngineSet(
+            name="embedded",
+            detector=self._detector(),
+            transcriber=self._transcriber(),
+            generator=self._generator(),
+            synthesizer=self._synthesizer(),
+        )
+
+    def _hybrid(self, section: str) -> EngineSet:
+        """Return the stages that are configured elsewhere, and those of the embedded pipeline for the others."""
+        from vivavoce.wiring import hybrid
+
+        plan = hybrid.plan_of(section, self._configuration)
+        stages = plan.stages
+        return EngineSet(
+            name="hybrid",
+            detector=self._detector(),
+            transcriber=self._transcribers.get(
+                stages.transcriber, lambda: hybrid.transcriber(plan) or self._transcriber()
+            ),
+            generator=self._generators.get(stages.generator, lambda: hybrid.generator(plan) or self._generator()),
+            synthesizer=self._synthesizers.get(
+                stages.synthesizer, lambda: hybrid.synthesizer(plan) or self._synthesizer()
+            ),
+            paid=paid_models(self._configuration, stages),
+        )
+
+    def _detector(self) -> Detector:
+        return self._detectors.get(LOCAL, lambda: _detector(self._configuration))
+
+    def _transcriber(self) -> Transcriber:
+        return self._transcribers.get(LOCAL, lambda: _transcriber(self._configuration))
+
+    def _generator(self) -> Generator:
+        return self._generators.get(LOCAL, _generator)
+
+    def _synthesizer(self) -> Synthesizer:
+        return self._synthesizers.get(LOCAL, lambda: _synthesizer(self._configuration))
 
 
 def _detector(configuration: Configuration) -> Detector:

@@ -4,46 +4,66 @@ from collections.abc import Mapping
 from typing import Final
 from urllib.parse import urlsplit
 
+import msgspec
 from pydantic import SecretStr
 
-from vivavoce.config.hybrid import LOCAL, HybridGenerator, HybridSynthesizer, HybridTranscriber, Stage
+from vivavoce.config.hybrid import LOCAL, HybridStages, HybridTranscriber, Stage
 from vivavoce.config.load import ConfigurationError
-from vivavoce.config.model import Configuration
+from vivavoce.config.model import Configuration, Hosted
 from vivavoce.engines.base import Generator, Synthesizer, Transcriber
 from vivavoce.engines.compatible.settings import CompatibleServer, Timeouts
 
 HOSTED_HOST: Final = "api.openai.com"  # and its regional names, such as eu.api.openai.com
 
 
-def check(configuration: Configuration) -> None:
-    """Refuse a hybrid pipeline without any stage on another server: it would be the embedded one by another name.
+class Plan(msgspec.Struct, frozen=True):
+    """What does the stages for the sessions of some models. `key` names the section where that stands."""
+
+    key: str
+    stages: HybridStages
+    hosted: Hosted
+
+
+def plan_of(key: str, configuration: Configuration) -> Plan:
+    """Return the stages of a section; `key` is one of `Configuration.hybrid_sections`.
 
     Raises:
-        ConfigurationError: all stages are local.
+        ConfigurationError: all stages are local, which would be the embedded pipeline by another name; or the voice
+            that sessions begin with is none of the synthesizer's.
     """
-    if all(stage.engine == LOCAL for stage in configuration.hybrid.stages.values()):
-        keys = ", ".join(f"hybrid.{name}.engine" for name in configuration.hybrid.stages)
-        raise ConfigurationError(f"{keys}: expected one of them to be other than {LOCAL!r} for the pipeline 'hybrid'.")
+    plan = Plan(key, configuration.hybrid_sections[key], configuration.hosted)
+    if plan.stages.is_local:
+        keys = ", ".join(f"{key}.{name}.engine" for name in plan.stages.stages)
+        raise ConfigurationError(f"{keys}: expected one of them to be other than {LOCAL!r}.")
+    _check_voices(plan, configuration.session.voice)
+    return plan
 
 
-def transcriber(configuration: Configuration) -> Transcriber | None:
+def _check_voices(plan: Plan, first: str) -> None:
+    stage = plan.stages.synthesizer
+    if stage.engine != LOCAL and stage.voices and first not in stage.voices and "*" not in stage.voices:
+        key = f"{plan.key}.synthesizer.voices"
+        raise ConfigurationError(f"{key}: expected {first!r}, which session.voice names, or '*'.")
+
+
+def transcriber(plan: Plan) -> Transcriber | None:
     """Return the configured transcriber, not started; None for the local one.
 
     Raises:
         ConfigurationError: it cannot be asked; the message names the key.
     """
-    stage = configuration.hybrid.transcriber
+    stage = plan.stages.transcriber
     if stage.engine == LOCAL:
         return None
-    fallback = configuration.hosted.transcription_model if is_hosted(stage.base_url) else ""
+    fallback = plan.hosted.transcription_model if is_hosted(stage.base_url) else ""
     model = stage.model or fallback
-    server = _server("transcriber", stage, model, configuration)
+    server = _server(f"{plan.key}.transcriber", stage, model, plan.hosted)
     return _realtime(stage, server, model) if stage.engine == "hosted-realtime" else _files(stage, server, model)
 
 
-def generator(configuration: Configuration) -> Generator | None:
+def generator(plan: Plan) -> Generator | None:
     """Return the configured generator, not started; None for the local one. Raises as `transcriber`."""
-    stage = configuration.hybrid.generator
+    stage = plan.stages.generator
     if stage.engine == LOCAL:
         return None
     from vivavoce.engines.llm.chat_completions import chat_completions_generator
@@ -53,7 +73,7 @@ def generator(configuration: Configuration) -> Generator | None:
     make = chat_completions_generator if stage.engine == "chat-completions" else responses_generator
     return make(
         GeneratorSettings(
-            server=_server("generator", stage, stage.model, configuration),
+            server=_server(f"{plan.key}.generator", stage, stage.model, plan.hosted),
             model=stage.model,
             name=stage.engine,
             sees_images=stage.sees_images,
@@ -64,16 +84,16 @@ def generator(configuration: Configuration) -> Generator | None:
     )
 
 
-def synthesizer(configuration: Configuration) -> Synthesizer | None:
+def synthesizer(plan: Plan) -> Synthesizer | None:
     """Return the configured synthesizer, not started; None for the local one. Raises as `transcriber`."""
-    stage = configuration.hybrid.synthesizer
+    stage = plan.stages.synthesizer
     if stage.engine == LOCAL:
         return None
     from vivavoce.engines.tts.speech_api import SpeechSettings, SpeechSynthesizer
 
     return SpeechSynthesizer(
         SpeechSettings(
-            server=_server("synthesizer", stage, stage.model, configuration),
+            server=_server(f"{plan.key}.synthesizer", stage, stage.model, plan.hosted),
             model=stage.model,
             voices=tuple(stage.voices.items()),
             format=stage.format,
@@ -132,21 +152,15 @@ def is_hosted(base_url: str) -> bool:
     return url.scheme == "https" and port in (None, 443) and (host == HOSTED_HOST or host.endswith(f".{HOSTED_HOST}"))
 
 
-def _server(
-    name: str,
-    stage: HybridTranscriber | HybridGenerator | HybridSynthesizer,
-    model: str,
-    configuration: Configuration,
-) -> CompatibleServer:
-    key = f"hybrid.{name}"
+def _server(key: str, stage: Stage, model: str, hosted: Hosted) -> CompatibleServer:
     if not stage.base_url:
-        raise ConfigurationError(f"{key}.base_url: expected the address of the server for the engine {stage.engine!r}.")
+        raise ConfigurationError(f"{key}.base_url: expected the address of the stage's server.")
     if not model:
-        raise ConfigurationError(f"{key}.model: expected the name of a model for the engine {stage.engine!r}.")
+        raise ConfigurationError(f"{key}.model: expected the name of a model for the stage's server.")
     try:
         return CompatibleServer(
             base_url=stage.base_url,
-            api_key=_key(stage, configuration.hosted.api_key),
+            api_key=_key(stage, hosted.api_key),
             headers=_shown(stage.headers),
             query=tuple(stage.query.items()),
             timeouts=Timeouts(stage.connect_s, stage.first_s, stage.silence_s, stage.total_s),

@@ -24,8 +24,9 @@ from vivavoce.runtime.upstreams import ToolBox
 from vivavoce.store.credentials import KEY_FILE_NAME, CredentialsUnreadable, KeyFile
 from vivavoce.store.spending import SPENDING_FILE_NAME, SpendingFile
 from vivavoce.wiring.backstage import backstage
-from vivavoce.wiring.engines import Pipelines, build_pipelines, first_failure
+from vivavoce.wiring.engines import Pipelines, build_pipelines
 from vivavoce.wiring.relay import build_relay, failover_to, refuse_anonymous
+from vivavoce.wiring.sharing import first_failure
 from vivavoce.wiring.speech import EnginesByModel
 from vivavoce.wiring.spending import build_book, kept_spending
 from vivavoce.wiring.tools import build_tools
@@ -43,8 +44,8 @@ def build_registry(
     Raises:
         ConfigurationError: as `build_relay` and `build_tools`.
     """
-    table = configuration.models.table
-    engines = EnginesByModel({configuration.default_model: configuration.local_default, **table}, pipelines.sets)
+    served_by = {configuration.default_model: configuration.local_default, **configuration.served_by}
+    engines = EnginesByModel(served_by, pipelines.sets)
     relay = None
     if configuration.upstream.url:
         failover = configuration.upstream.failover
@@ -130,7 +131,7 @@ def web_directory() -> Path | None:
 
 def model_catalogue(configuration: Configuration) -> ModelCatalogue:
     """Return the models that may be named: where sessions are relayed by default, only those that go somewhere."""
-    cards = tuple(ModelCard(name) for name in configuration.models.table)
+    cards = tuple(ModelCard(name) for name in configuration.served_by)
     is_strict = configuration.models.strict or configuration.engines.default == "upstream"
     patterns = configuration.upstream.models if configuration.upstream.url else ()
     return ModelCatalogue(cards, is_strict, patterns)

@@ -14,7 +14,7 @@ from vivavoce.assets import moonshine
 from vivavoce.assets.cache import default_directory
 from vivavoce.assets.moonshine import MoonshineModels
 from vivavoce.assets.optional import OptionalAsset, OptionalAssets, Report
-from vivavoce.config.model import Configuration, EngineName
+from vivavoce.config.model import Configuration
 from vivavoce.engines.base import EngineError, Synthesizer, Transcriber
 from vivavoce.runtime.performers import EngineSet
 
@@ -136,8 +136,8 @@ class LocalSpeech:
 class EnginesByModel(Mapping[str, EngineSet]):
     """The present engines of each model name: what a pipeline gets later, its new sessions have."""
 
-    def __init__(self, table: Mapping[str, EngineName], sets: Mapping[EngineName, EngineSet]) -> None:
-        """Prepare; `table` maps models to pipelines, of which those without a set are left out."""
+    def __init__(self, table: Mapping[str, str], sets: Mapping[str, EngineSet]) -> None:
+        """Prepare; `table` maps models to what serves them, of which those without a set are left out."""
         self._table = {model: name for model, name in table.items() if name in sets}
         self._sets = sets
 

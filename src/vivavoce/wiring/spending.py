@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import Final
 from urllib.parse import urlsplit
 
-from vivavoce.config.hybrid import LOCAL
+from vivavoce.config.hybrid import LOCAL, HybridStages
 from vivavoce.config.load import ConfigurationError
 from vivavoce.config.model import Configuration
 from vivavoce.config.prices import load_prices
@@ -42,15 +42,15 @@ def build_book(configuration: Configuration, kept: SpendingFile, clock: Clock) -
     return book
 
 
-def paid_models(configuration: Configuration) -> PaidModels:
-    """Return the models elsewhere that the hybrid pipeline uses.
+def paid_models(configuration: Configuration, stages: HybridStages | None = None) -> PaidModels:
+    """Return the models elsewhere that are used by these stages; None: those of the hybrid pipeline itself.
 
     A server on this machine counts as this machine, unless the price list has its model.
 
     Raises:
         ConfigurationError: the price list cannot be used.
     """
-    hybrid, prices = configuration.hybrid, load_prices(configuration.budgets.prices_file)
+    hybrid, prices = stages or configuration.hybrid, load_prices(configuration.budgets.prices_file)
     models = {name: stage.model for name, stage in hybrid.stages.items() if stage.engine != LOCAL}
     if "transcriber" in models and not models["transcriber"]:
         models["transcriber"] = configuration.hosted.transcription_model

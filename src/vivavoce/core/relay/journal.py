@@ -1,149 +1,204 @@
 """What the client has sent that the upstream has not settled: sent again over a fresh link, in its order.
 
 Audio counts on the client's clock: milliseconds of audio ever appended. Settled is audio that was committed or, while
-a detector listens and hears no speech, older than `KEPT_SILENCE_MS`; a request is settled by its answer.
+a detector listens and hears no speech, older than `KEPT_SILENCE_MS`; a request is settled by its answer. What is kept
+is bounded: the oldest audio goes first, then the oldest requests.
 """
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final, NamedTuple
+from typing import Final
 
+import msgspec
+
+from vivavoce.core.relay.messages import cut_append
 from vivavoce.core.relay.vocabulary import Body, Json
 
 KEPT_SILENCE_MS: Final = 1_000.0  # what a detector needs from before the moment it hears speech
 MAX_JOURNAL_BYTES: Final = 8 * 1024 * 1024
+MIN_CUT_MS: Final = 50.0  # what is heard twice of a message that reaches over the end of an utterance
 
 # Requests and the events that settle them; an `error` does it as well.
 SETTLED_BY: Final = {
     "session.updated": "session.update",
     "conversation.item.added": "conversation.item.create",
-    "conversation.item.created": "conversation.item.create",
     "conversation.item.deleted": "conversation.item.delete",
     "conversation.item.truncated": "conversation.item.truncate",
     "conversation.item.retrieved": "conversation.item.retrieve",
     "input_audio_buffer.committed": "input_audio_buffer.commit",
+    "input_audio_buffer.cleared": "input_audio_buffer.clear",
     "response.created": "response.create",
+    "response.done": "response.cancel",
 }
 REQUESTS: Final = frozenset(SETTLED_BY.values())
+# What an error refuses that names no event.
+_REFUSALS: Final = {
+    "response_cancel_not_active": "response.cancel",
+    "conversation_already_has_active_response": "response.create",
+    "input_audio_buffer_commit_empty": "input_audio_buffer.commit",
+    "item_create_invalid_previous_item_id": "conversation.item.create",
+    "item_create_duplicate_item_id": "conversation.item.create",
+    "item_retrieve_invalid_item_id": "conversation.item.retrieve",
+    "item_truncate_invalid_item_id": "conversation.item.truncate",
+    "item_delete_invalid_item_id": "conversation.item.delete",
+}
+
+# Audio that was sent: the message, where it ends on the client's clock, how long it is. Made for every message of
+# every session, so it is a plain tuple.
+Heard = tuple[bytes, float, float]
 
 
-class Sent(NamedTuple):
-    """A message that went to the upstream. For audio: where it ends on the client's clock, else a request's type."""
+class Asked(msgspec.Struct, eq=False):
+    """A request that was sent. `key` tells it from others of its type: an item's id, or the kind of a response."""
 
     message: bytes
-    end_ms: float
-    request: str = ""
-    event_id: str | None = None
-    item_id: str | None = None
-    audio_ms: float = 0.0
+    request: str
+    event_id: str | None
+    key: str | None
 
 
 class Journal:
     """The unsettled messages of one session."""
 
+    __slots__ = ("_entries", "_size_bytes", "bytes_per_ms", "clock_ms", "keeps_silence_only")
+
     def __init__(self) -> None:
         self.clock_ms = 0.0  # all audio ever appended
         self.bytes_per_ms = 48.0  # pcm16 at 24 kHz; 8 for G.711
         self.keeps_silence_only = True  # a detector listens and hears no speech
-        self._entries: deque[Sent] = deque()
+        self._entries: deque[Heard | Asked] = deque()
         self._size_bytes = 0
 
-    def __iter__(self) -> Iterator[Sent]:
+    def __iter__(self) -> Iterator[Heard | Asked]:
         return iter(self._entries)
+
+    @property
+    def size_bytes(self) -> int:
+        """Return how much is kept."""
+        return self._size_bytes
 
     def hear(self, message: bytes, audio_bytes: int) -> None:
         """Note audio that was sent."""
         audio_ms = audio_bytes / self.bytes_per_ms
         self.clock_ms = clock_ms = self.clock_ms + audio_ms
         entries = self._entries
-        entries.append(Sent(message, clock_ms, "", None, None, audio_ms))
-        self._size_bytes += len(message)
+        entries.append((message, clock_ms, audio_ms))
+        size_bytes = self._size_bytes + len(message)
         if self.keeps_silence_only:
             oldest_ms = clock_ms - KEPT_SILENCE_MS
-            while entries[0].end_ms < oldest_ms and not entries[0].request:
-                self._size_bytes -= len(entries.popleft().message)
-        elif self._size_bytes > MAX_JOURNAL_BYTES:
+            first = entries[0]
+            while isinstance(first, tuple) and first[1] < oldest_ms:
+                entries.popleft()
+                size_bytes -= len(first[0])
+                first = entries[0]
+        self._size_bytes = size_bytes
+        if size_bytes > MAX_JOURNAL_BYTES:
             self._shrink()
 
-    def ask(self, message: bytes, request: str, body: Body) -> None:
+    def ask(self, message: bytes, request: str, event_id: Json, key: str | None = None) -> None:
         """Note a request that was sent."""
-        item = body.get("item")
-        item_id = item.get("id") if isinstance(item, dict) else body.get("item_id")
-        event_id = body.get("event_id")
-        entry = Sent(message, self.clock_ms, request, _text(event_id), _text(item_id))
-        self._entries.append(entry)
+        self._entries.append(Asked(message, request, event_id if isinstance(event_id, str) else None, key))
         self._size_bytes += len(message)
+        if self._size_bytes > MAX_JOURNAL_BYTES:
+            self._shrink()
 
-    def settle(self, event: str, item_id: Json = None) -> bool:
-        """An event came that may answer a request; return whether it did."""
-        request = SETTLED_BY[event]
+    # Requests -------------------------------------------------------------------------------------------------
+
+    def waiting(self, request: str = "", key: str | None = None) -> Asked | None:
+        """Return the oldest request without an answer, of this type and with this key if they are given."""
         for entry in self._entries:
-            if entry.request == request and (entry.item_id is None or item_id is None or entry.item_id == item_id):
-                self._remove(entry)
-                return True
-        return False
-
-    def refuse(self, event_id: Json) -> str | None:
-        """An error came in answer to a client event; return the type of the request that it settles."""
-        requests = [entry for entry in self._entries if entry.request]
-        matching = [entry for entry in requests if entry.event_id == event_id] if event_id is not None else requests
-        if not matching:
-            return None
-        self._remove(matching[0])
-        return matching[0].request
+            if isinstance(entry, Asked) and request in ("", entry.request):
+                if entry.key is None or key is None or entry.key == key:
+                    return entry
+        return None
 
     def is_waiting(self, request: str = "") -> bool:
         """Tell whether a request, of this type if one is given, has no answer yet."""
-        return any(entry.request and request in ("", entry.request) for entry in self._entries)
+        return self.waiting(request) is not None
 
-    def audio_between(self, start_ms: float, end_ms: float) -> list[bytes]:
-        """Return the messages with the audio of a span of the clock, as far as they are kept."""
-        return [entry.message for entry in self._entries if not entry.request and start_ms < entry.end_ms <= end_ms]
+    def settle(self, event: str, key: Json = None) -> Asked | None:
+        """An event came that may answer a request; return the one that it does answer."""
+        entry = self.waiting(SETTLED_BY[event], key if isinstance(key, str) else None)
+        if entry is not None:
+            self.drop(entry)
+        return entry
 
-    def origin_ms(self) -> float:
-        """Return where on the clock the audio begins that is kept; the clock itself where there is none."""
-        kept_ms = sum(entry.audio_ms for entry in self._entries)
-        return self.clock_ms - kept_ms
+    def refuse(self, error: Body) -> Asked | None:
+        """An error came that may refuse a request; return the one that it does refuse."""
+        event_id, entry = error.get("event_id"), None
+        if event_id is not None:
+            entry = next((one for one in self._entries if isinstance(one, Asked) and one.event_id == event_id), None)
+        elif error.get("type") == "invalid_request_error":
+            code = error.get("code")
+            entry = self.waiting(_REFUSALS.get(code, "") if isinstance(code, str) else "")
+        if entry is not None:
+            self.drop(entry)
+        return entry
 
-    def commit(self, end_ms: float) -> None:
-        """Audio up to here belongs to an item now."""
-        self._keep(lambda entry: bool(entry.request) or entry.end_ms > end_ms)
-
-    def committed_by_client(self) -> list[bytes]:
-        """The oldest commit of the client was carried out: return the audio before it, which is kept no more."""
-        audio: list[bytes] = []
-        for entry in list(self._entries):
-            if entry.request == "input_audio_buffer.commit":
-                self._remove(entry)
-                break
-            if not entry.request:
-                audio.append(entry.message)
-                self._remove(entry)
-        return audio
-
-    def clear(self) -> None:
-        """The client cleared the buffer."""
-        self._keep(lambda entry: bool(entry.request))
+    def drop(self, entry: Asked) -> None:
+        """Keep a request no longer, if it is kept."""
+        if entry in self._entries:
+            self._entries.remove(entry)
+            self._size_bytes -= len(entry.message)
 
     def forget(self, request: str) -> None:
         """Requests of a type are not sent again."""
-        self._keep(lambda entry: entry.request != request)
+        self._keep(lambda entry: isinstance(entry, tuple) or entry.request != request)
 
-    def _keep(self, wanted: Callable[[Sent], bool]) -> None:
+    # Audio ----------------------------------------------------------------------------------------------------
+
+    def commit(self, start_ms: float, end_ms: float) -> list[bytes]:
+        """Audio up to `end_ms` belongs to an item now: return the messages that hold the item's, keep the rest."""
+        self._cut(end_ms)
+        heard = [entry for entry in self._entries if isinstance(entry, tuple)]
+        self._keep(lambda entry: not isinstance(entry, tuple) or entry[1] - entry[2] >= end_ms - MIN_CUT_MS)
+        return [message for message, until_ms, ms in heard if start_ms < until_ms and until_ms - ms < end_ms]
+
+    def committed_by_client(self) -> list[bytes]:
+        """The oldest commit of the client was carried out: return the audio before it, which is kept no more."""
+        commit, audio = self.waiting("input_audio_buffer.commit"), list[bytes]()
+        for entry in tuple(self._entries):
+            if entry is commit:
+                self.drop(commit)
+                break
+            if isinstance(entry, tuple):
+                audio.append(entry[0])
+                self._entries.remove(entry)
+                self._size_bytes -= len(entry[0])
+        return audio
+
+    def clear(self) -> None:
+        """The client cleared the buffer, or it was lost."""
+        self._keep(lambda entry: not isinstance(entry, tuple))
+
+    def origin_ms(self) -> float:
+        """Return where on the clock the audio begins that is kept; the clock itself where there is none."""
+        return self.clock_ms - sum(entry[2] for entry in self._entries if isinstance(entry, tuple))
+
+    def _cut(self, end_ms: float) -> None:
+        """Cut the message that reaches over the end of an utterance, so that its rest alone is sent again."""
+        for index, entry in enumerate(self._entries):
+            if not isinstance(entry, tuple) or not entry[1] - entry[2] < end_ms - MIN_CUT_MS < end_ms < entry[1]:
+                continue
+            rest_ms = entry[1] - end_ms
+            rest = cut_append(entry[0], int((entry[2] - rest_ms) * self.bytes_per_ms) & ~1)
+            if rest is not None:
+                self._entries[index] = (entry[0], end_ms, entry[2] - rest_ms)
+                self._entries.insert(index + 1, (rest, entry[1], rest_ms))
+                self._size_bytes += len(rest)
+            return
+
+    def _keep(self, wanted: Callable[[Heard | Asked], bool]) -> None:
         self._entries = deque(entry for entry in self._entries if wanted(entry))
-        self._size_bytes = sum(len(entry.message) for entry in self._entries)
-
-    def _remove(self, entry: Sent) -> None:
-        self._entries.remove(entry)
-        self._size_bytes -= len(entry.message)
+        self._size_bytes = sum(len(message_of(entry)) for entry in self._entries)
 
     def _shrink(self) -> None:
-        for entry in list(self._entries):
-            if self._size_bytes <= MAX_JOURNAL_BYTES:
-                return
-            if not entry.request:
-                self._remove(entry)
+        while self._size_bytes > MAX_JOURNAL_BYTES:
+            index = next((at for at, entry in enumerate(self._entries) if isinstance(entry, tuple)), 0)
+            self._size_bytes -= len(message_of(self._entries[index]))
+            del self._entries[index]
 
 
-def _text(value: Json) -> str | None:
-    return value if isinstance(value, str) else None
+def message_of(entry: Heard | Asked) -> bytes:
+    """Return the message that was sent."""
+    return entry[0] if isinstance(entry, tuple) else entry.message

@@ -18,6 +18,8 @@ ROLLOVER_RETRY_S: Final = 30.0  # after a replacement could not be made
 FATAL_CLOSE_CODES: Final = frozenset({1008, 3000, *range(4000, 5000)})
 CLOSE_MESSAGE: Final = "The connection to the upstream ended."
 
+_DECODER: Final = msgspec.json.Decoder(Body)
+
 
 class LinkPhase(enum.Enum):
     """How far a link has come."""
@@ -29,24 +31,59 @@ class LinkPhase(enum.Enum):
     IN_USE = "in use"
 
 
+class Told(msgspec.Struct):
+    """What a link was told by us."""
+
+    asked: dict[str, str] = {}  # requests without an answer: event id -> what settles it
+    fields: dict[str, str] = {}  # updates without an answer: event id -> the field, empty for the whole session
+    refused: list[str] = []  # fields of the session that it does not take
+    seeded: dict[str, int] = {}  # version of each item that it was given
+    undone: set[str] = set()  # items of ours whose `done` is to come
+    left_out: frozenset[str] = frozenset()  # items that were too old to be told
+    configuration_version: int = -1
+
+
+class Names(msgspec.Struct):
+    """Items that have another id on a link than the client knows."""
+
+    aliases: dict[str, str] = {}  # an upstream's id -> the one that the client knows
+    real: dict[str, str] = {}  # the other way round
+
+    def add(self, real_id: str, item_id: str) -> None:
+        """Have an upstream's id stand for the client's."""
+        self.aliases[real_id] = item_id
+        self.real[item_id] = real_id
+
+
 class Link(msgspec.Struct):
-    """One connection. `asked` holds our requests without an answer: event id -> what settles it."""
+    """One connection."""
 
     number: int
     target: int
     deadline: float  # when it must be ready
     phase: LinkPhase = LinkPhase.DIALING
-    session: Body = {}  # as the upstream showed it last
-    asked: dict[str, str] = {}
-    seeded: dict[str, int] = {}  # version of each item that it was given
-    configuration_version: int = -1
+    session_json: bytes = b"{}"  # as the upstream showed it last; kept small
+    told: Told = msgspec.field(default_factory=Told)
+    names: Names = msgspec.field(default_factory=Names)
+    backlog: list[bytes] = []  # what came for the client before its `session.created`
     origin_ms: float = 0.0  # where on the client's clock its first audio begins
-    is_doomed: bool = False  # it told that it will not serve us again
+    fault: UpstreamFault | None = None  # it said why it will not serve us any more
     in_use_since: float = 0.0
+
+    @property
+    def session(self) -> Body:
+        """Return a copy of the session object as the upstream showed it last."""
+        return _DECODER.decode(self.session_json)
+
+    def real_id(self, item_id: str) -> str:
+        """Return what an item is called on this link."""
+        return self.names.real.get(item_id, item_id)
 
 
 class Links:
     """The links of a session, and when the next one is dialled."""
+
+    __slots__ = ("_count", "_lost_at", "_retry_s", "_targets", "attempt", "dial_at", "live", "next", "target")
 
     def __init__(self, targets: int, retry_s: float) -> None:
         self._targets = targets
@@ -57,7 +94,6 @@ class Links:
         self.target = 0
         self.attempt = 0
         self.dial_at: float | None = None
-        self.fault: UpstreamFault | None = None  # the last one
         self._lost_at: float | None = None
 
     def dial(self, now: float, connect_s: float) -> Link:
@@ -78,7 +114,6 @@ class Links:
     def fail(self, fault: UpstreamFault, now: float) -> bool:
         """The next link failed; return False when nothing is left to try."""
         self.next = None
-        self.fault = fault
         if self.live is not None:  # a roll-over: the old link goes on
             self.dial_at = now + ROLLOVER_RETRY_S
             return True
@@ -94,6 +129,7 @@ class Links:
         return self._fail_over(now)
 
     def _fail_over(self, now: float) -> bool:
+        self.dial_at = None
         if self.target + 1 >= self._targets:
             return False
         self.target += 1
@@ -112,7 +148,6 @@ class Links:
         self.attempt = 0
         self.dial_at = None
         self._lost_at = None
-        self.fault = None
 
     def get(self, number: int) -> Link | None:
         """Return a link that is wanted, by its number."""
@@ -131,8 +166,9 @@ def closed(code: int) -> UpstreamFault:
 
 def settle_asked(link: Link, answer: str) -> bool:
     """An event came that may answer a request of ours; return whether it did."""
-    for event_id, wanted in link.asked.items():
+    for event_id, wanted in link.told.asked.items():
         if wanted == answer:
-            del link.asked[event_id]
+            del link.told.asked[event_id]
+            link.told.fields.pop(event_id, None)
             return True
     return False

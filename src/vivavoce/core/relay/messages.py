@@ -3,7 +3,10 @@
 Most messages are audio. Their heads are compared and the rest is searched for one quotation mark; nothing is decoded.
 """
 
+import base64
+import binascii
 import json
+import math
 import re
 from typing import Final, NamedTuple
 
@@ -14,10 +17,10 @@ from vivavoce.protocol.client_events import MAX_EVENT_ID_LENGTH
 from vivavoce.protocol.errors import ClientError, invalid_type, missing_parameter, unreadable
 from vivavoce.protocol.rejections import type_name
 
-_APPEND_HEADS: Final = (
-    b'{"type":"input_audio_buffer.append","audio":"',
-    b'{"type": "input_audio_buffer.append", "audio": "',
-)
+_APPEND_HEAD_TIGHT: Final = b'{"type":"input_audio_buffer.append","audio":"'
+_APPEND_HEAD_SPACED: Final = b'{"type": "input_audio_buffer.append", "audio": "'
+_HEAD_BYTES: Final = 2048
+_BRACE: Final = ord("}")
 _EVENT_ID: Final = rb'"event_id"\s*:\s*"[^"\\]{0,512}"\s*,\s*'
 _APPEND_HEAD: Final = re.compile(
     rb'\s*\{\s*(?:%b)?"type"\s*:\s*"input_audio_buffer\.append"\s*,\s*(?:%b)?"audio"\s*:\s*"' % (_EVENT_ID, _EVENT_ID)
@@ -25,6 +28,7 @@ _APPEND_HEAD: Final = re.compile(
 _DELTA_HEADS: Final = (b'{"type":"response.output_audio.delta",', b'{"type": "response.output_audio.delta",')
 _DELTA_HEAD_BYTES: Final = 512  # ids and indices stand before the audio
 _ITEM_ID: Final = re.compile(rb'"item_id"\s*:\s*"([^"\\]+)"')
+_ENDS: Final = (b"}", b"}\n", b"} ")
 _AUDIO_DELTA: Final = re.compile(rb'"delta"\s*:\s*"')
 
 _DECODER: Final = msgspec.json.Decoder()
@@ -43,20 +47,41 @@ def appended_bytes(message: bytes) -> int | None:
 
     None as well where the message has anything besides its type, id and audio, or an escape: then it must be read.
     """
-    start = _append_start(message)
+    if message.startswith(_APPEND_HEAD_TIGHT):
+        start = 45
+    elif message.startswith(_APPEND_HEAD_SPACED):
+        start = 48
+    elif (match := _APPEND_HEAD.match(message, 0, _HEAD_BYTES)) is not None:
+        start = match.end()
+    else:
+        return None
     end = len(message) - 2
-    if start == 0 or message.find(b'"', start) != end or message[end:] != b'"}':
+    if message.find(b'"', start) != end or message[-1] != _BRACE or b"\\" in message:
         return None
     return _decoded_size(message, start, end)
 
 
-def _append_start(message: bytes) -> int:
-    if message.startswith(_APPEND_HEADS[0]):
-        return 45
-    if message.startswith(_APPEND_HEADS[1]):
-        return 48
-    match = _APPEND_HEAD.match(message, 0, 2048)
-    return 0 if match is None else match.end()
+def appended_audio(message: bytes) -> str:
+    """Return the base64 text in an `input_audio_buffer.append`, empty if there is none."""
+    if appended_bytes(message) is not None:
+        return message[message.rfind(b'"', 0, -2) + 1 : -2].decode("ascii", "replace")
+    body = read_upstream(message)
+    audio = None if body is None else body.get("audio")
+    return audio if isinstance(audio, str) else ""
+
+
+def cut_append(message: bytes, size_bytes: int) -> bytes | None:
+    """Return an append of the audio without its first bytes; None if its audio cannot be read."""
+    try:
+        audio = base64.b64decode(appended_audio(message), validate=True)
+    except (binascii.Error, ValueError):  # the upstream refuses it
+        return None
+    return encode({"type": "input_audio_buffer.append", "audio": base64.b64encode(audio[size_bytes:]).decode()})
+
+
+def base64_bytes(text: str) -> int:
+    """Return how many bytes a base64 text stands for."""
+    return max(0, len(text) * 3 // 4 - text.endswith("=") - text.endswith("=="))
 
 
 def audio_delta(message: bytes) -> AudioDelta | None:
@@ -67,8 +92,11 @@ def audio_delta(message: bytes) -> AudioDelta | None:
     delta = _AUDIO_DELTA.search(message, 0, _DELTA_HEAD_BYTES)
     if item_id is None or delta is None:
         return None
-    end = message.find(b'"', delta.end())
-    return None if end < 0 else AudioDelta(item_id[1].decode(), _decoded_size(message, delta.end(), end))
+    start = delta.end()
+    end = message.find(b'"', start)
+    if end < 0 or not message.endswith(_ENDS):
+        return None
+    return AudioDelta(item_id[1].decode("utf-8", "replace"), _decoded_size(message, start, end))
 
 
 def _decoded_size(message: bytes, start: int, end: int) -> int:
@@ -78,9 +106,12 @@ def _decoded_size(message: bytes, start: int, end: int) -> int:
     return max(0, size)
 
 
-def encode(body: Body) -> bytes:
+def encode(body: Json) -> bytes:
     """Return the message that holds an event."""
-    return _ENCODER.encode(body)
+    try:
+        return _ENCODER.encode(body)
+    except (UnicodeEncodeError, OverflowError):  # half a surrogate pair, which JSON can escape
+        return json.dumps(body, separators=(",", ":")).encode()
 
 
 def read_upstream(message: bytes) -> Body | None:
@@ -101,7 +132,9 @@ def read_client(message: bytes) -> Body:
         ClientError: it is no JSON object with a type, with the client's `event_id` if it could be read.
     """
     try:
-        body: Json = json.loads(message, object_pairs_hook=_unique, parse_constant=_no_number)
+        body: Json = json.loads(
+            message, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite
+        )
     except ClientError:
         raise
     except RecursionError as error:
@@ -144,5 +177,10 @@ def _unique(pairs: list[tuple[str, Json]]) -> Body:
     return body
 
 
-def _no_number(text: str) -> Json:
+def _finite(text: str) -> float:
+    value = float(text)
+    return value if math.isfinite(value) else _no_number(text)
+
+
+def _no_number(text: str) -> float:
     raise unreadable(f"{text} is no JSON number")

@@ -29,13 +29,13 @@ def configured(stage: str, environment: dict[str, str] | None = None, **options:
 
 
 def built(stage: str, configuration: Configuration) -> Engine | None:
-    engine: Engine | None = getattr(hybrid, stage)(configuration)
+    engine: Engine | None = getattr(hybrid, stage)(hybrid.Plan("hybrid", configuration.hybrid, configuration.hosted))
     return engine
 
 
 def server_of(stage: str, environment: dict[str, str] | None = None, **options: object) -> Any:  # of any adapter
     configuration = configured(stage, environment, **options)
-    return hybrid._server(stage, configuration.hybrid.stages[stage], "m", configuration)
+    return hybrid._server(f"hybrid.{stage}", configuration.hybrid.stages[stage], "m", configuration.hosted)
 
 
 @pytest.mark.parametrize(("stage", "engine"), REMOTE)
@@ -54,7 +54,7 @@ def test_a_local_stage_is_left_to_the_embedded_engines(stage: str) -> None:
 
 def test_a_pipeline_without_any_other_server_is_refused() -> None:
     with pytest.raises(ConfigurationError, match=r"hybrid\.generator\.engine"):
-        hybrid.check(configured("generator"))
+        hybrid.plan_of("hybrid", configured("generator"))
 
 
 @pytest.mark.parametrize(("stage", "engine"), REMOTE)

@@ -6,8 +6,28 @@ from pathlib import Path
 import pytest
 
 from vivavoce.config.hybrid import LOCAL, STAGES
-from vivavoce.config.load import MASK, ConfigurationError, load
+from vivavoce.config.load import MASK, ConfigurationError, Loaded, load
 from vivavoce.config.model import HYBRID_MODEL, Configuration
+
+
+MODELS = """
+[hybrid.generator]
+engine = "chat-completions"
+base_url = "http://127.0.0.1:11434/v1"
+api_key = "sk-near"
+model = "small"
+headers = {"X-Team" = "a"}
+query = {version = "1"}
+extra = {temperature = 0.6}
+
+[hybrid.models.large.generator]
+model = "big"
+extra = {}
+
+[hybrid.models."hosted-2.1"]
+generator = {engine = "responses", base_url = "https://models.example/v1"}
+synthesizer = {engine = "speech", base_url = "https://models.example/v1", model = "voice"}
+"""
 
 
 def configured(**flags: object) -> Configuration:
@@ -115,3 +135,80 @@ def test_the_note_on_an_unused_key_is_left_out_where_a_stage_is_elsewhere() -> N
 
     assert load(environment=key).notes
     assert not load({"hybrid.generator.engine": "responses"}, environment=key).notes
+
+
+# Models of their own ---------------------------------------------------------------------------------------------
+
+
+def with_models(tmp_path: Path, more: str = "") -> Loaded:
+    file = tmp_path / "vivavoce.toml"
+    file.write_text(MODELS + more)
+    return load(config_path=file, environment={})
+
+
+def test_a_model_of_its_own_has_what_differs_and_the_rest_of_the_pipeline(tmp_path: Path) -> None:
+    configuration = with_models(tmp_path).configuration
+    base, large = configuration.hybrid, configuration.hybrid.models["large"]
+
+    assert large.generator == base.generator.model_copy(update={"model": "big", "extra": {}})
+    assert (large.transcriber, large.synthesizer) == (base.transcriber, base.synthesizer)
+    assert configuration.served_by["large"] == "hybrid.models.large"
+    assert configuration.hybrid_sections["hybrid.models.large"] == large
+
+
+def test_credentials_of_one_server_are_not_those_of_another(tmp_path: Path) -> None:
+    models = with_models(tmp_path).configuration.hybrid.models
+    near, elsewhere = models["large"].generator, models["hosted-2.1"].generator
+
+    assert near.api_key.get_secret_value() == "sk-near"
+    assert (elsewhere.engine, elsewhere.model, elsewhere.extra) == ("responses", "small", {"temperature": 0.6})
+    assert elsewhere.api_key.get_secret_value() == ""
+    assert (elsewhere.headers, elsewhere.query) == ({}, {})
+
+
+def test_what_a_model_has_of_the_pipeline_is_shown_with_where_that_comes_from(tmp_path: Path) -> None:
+    loaded = with_models(tmp_path)
+
+    shown = {setting.key: (setting.value, setting.source) for setting in loaded.settings()}
+
+    file = str(tmp_path / "vivavoce.toml")
+    assert shown["hybrid.models.large.generator.model"] == ("big", file)
+    assert shown["hybrid.models.large.generator.base_url"] == ("http://127.0.0.1:11434/v1", file)
+    assert shown["hybrid.models.large.generator.api_key"] == (MASK, file)
+    assert shown["hybrid.models.large.generator.total_s"] == (120.0, "defaults")
+
+
+def test_variables_set_models_too() -> None:
+    variables = {
+        "VIVAVOCE_HYBRID__GENERATOR__MODEL": "small",
+        "VIVAVOCE_HYBRID__MODELS": json.dumps({"large": {"generator": {"model": "big"}}}),
+        "VIVAVOCE_HYBRID__MODELS__FAST__GENERATOR__MODEL": "tiny",
+    }
+
+    hybrid = load(environment=variables).configuration.hybrid
+
+    assert {name: stages.generator.model for name, stages in hybrid.models.items()} == {"large": "big", "fast": "tiny"}
+
+
+@pytest.mark.parametrize(
+    ("toml", "told"),
+    [
+        ('[hybrid.models.x.generator]\nbase = "y"', r"hybrid\.models\.x\.generator\.base "),
+        ("[hybrid.models.x.speech]\n", r"hybrid\.models\.x\.speech"),
+        ('[hybrid.models.x]\ngenerator = "y"', r"hybrid\.models\.x\.generator "),
+        ('[hybrid.models]\nx = "y"', r"hybrid\.models\.x "),
+        ("[hybrid.models.x.generator]\ntotal_s = 0", r"hybrid\.models\.x\.generator\.total_s "),
+        ('[hybrid.models."".generator]\nmodel = "y"', r"hybrid\.models\."),
+        ("[hybrid.models.vivavoce-local]\n", r"hybrid\.models\.vivavoce-local: expected a name"),
+        ("[hybrid.models.vivavoce-hybrid]\n", r"hybrid\.models\.vivavoce-hybrid: expected a name"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused_with_its_key(tmp_path: Path, toml: str, told: str) -> None:
+    with pytest.raises(ConfigurationError, match=told):
+        with_models(tmp_path, toml)
+
+
+def test_a_model_elsewhere_makes_use_of_the_hosted_key() -> None:
+    flags = {"hybrid.models": {"large": {"generator": {"engine": "responses"}}}}
+
+    assert not load(flags, environment={"OPENAI_API_KEY": "sk-1"}).notes

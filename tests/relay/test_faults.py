@@ -6,7 +6,6 @@ from typing import NamedTuple
 import pytest
 
 from bench.checked_client import CheckedClient
-from tests.relay import defects
 from tests.relay.relaying import (
     ITEM,
     KEY,
@@ -239,7 +238,6 @@ def test_a_session_without_an_upstream_ends_with_one_error(end: End, enter: Ente
     run(work())
 
 
-@defects.TWO_ERRORS
 @pytest.mark.parametrize(("enter", "before"), [row[1:] for row in PHASES], ids=[row[0] for row in PHASES])
 def test_an_upstream_that_ends_for_want_of_quota_is_told_once(enter: Enter, before: list[str]) -> None:
     async def work() -> None:

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-from tests.relay import defects
 from vivavoce.core.relay.messages import encode, read_upstream
 from vivavoce.core.relay.session import RelaySession
 from vivavoce.core.relay.setting import RelaySetting
@@ -87,7 +86,6 @@ def test_the_answers_to_a_replay_are_not_shown() -> None:
     assert driven.told == [(1, "conversation.item.create"), (2, "conversation.item.create")]
 
 
-@defects.LATE_DONE_OF_SEED
 def test_the_late_done_of_an_item_that_was_deleted_meanwhile_is_not_shown() -> None:
     driven = with_one_item()
     driven.say({"type": "conversation.item.delete", "item_id": "item_1"})

@@ -1,11 +1,8 @@
 """A connection that is lost after any event of a turn: the client's events stay in order, and nothing said is lost."""
 
-from collections.abc import Mapping
-
 import pytest
 
 from bench.checked_client import CheckedClient
-from tests.relay import defects
 from tests.relay.relaying import Conversation, conversation, history
 from tests.transports.peers import run
 from vivavoce.testing import upstream_faults as faults
@@ -29,14 +26,6 @@ WRITTEN_TURN = [
     "response.done",
     "rate_limits.updated",
 ]
-# By the events of the item and its answer that came before the loss.
-DEFECTS = {
-    1: defects.LOST_ITEM_DONE,
-    4: defects.DONE_WITHOUT_ADDED,
-    5: defects.PLACE_BEHIND_UNTOLD,
-    6: defects.PLACE_BEHIND_UNTOLD,
-    14: defects.DONE_TWICE_OTHERWISE,
-}
 HEARD_TURN = [
     "input_audio_buffer.speech_started",
     "input_audio_buffer.speech_stopped",
@@ -47,18 +36,11 @@ HEARD_TURN = [
 ]
 
 
-def after(events: list[str], known: Mapping[int, pytest.MarkDecorator] = DEFECTS) -> pytest.MarkDecorator:
+def after(events: list[str]) -> pytest.MarkDecorator:
     """Parametrise `count`, how many events come before the loss; the test is named after the last of them."""
     names = ["nothing", *events]
-    cases = [
-        pytest.param(count, id=f"{count}-{names[count]}", marks=known.get(count, ())) for count in range(len(events))
-    ]
-    return pytest.mark.parametrize("count", cases)
-
-
-def behind(count: int) -> dict[int, pytest.MarkDecorator]:
-    """Return the known defects where so many events come before the item."""
-    return {count: defects.LOST_COMMITTED} | {count + index: mark for index, mark in DEFECTS.items()}
+    counts = range(len(events))
+    return pytest.mark.parametrize("count", counts, ids=[f"{count}-{names[count]}" for count in counts])
 
 
 async def end_of_turn(client: CheckedClient, since: int) -> None:
@@ -103,7 +85,7 @@ def test_a_written_turn_survives_a_loss_after_any_event(count: int) -> None:
     run(work())
 
 
-@after(HEARD_TURN, behind(3) | {2: defects.STOPPED_TWICE})
+@after(HEARD_TURN)
 def test_a_spoken_turn_survives_a_loss_after_any_event(count: int) -> None:
     async def work() -> None:
         async with conversation(retry_s=5) as talk:
@@ -135,7 +117,7 @@ def test_a_spoken_turn_survives_a_loss_after_any_event(count: int) -> None:
 MANUAL_TURN = ["input_audio_buffer.committed", *WRITTEN_TURN]
 
 
-@after(MANUAL_TURN, behind(1))
+@after(MANUAL_TURN)
 def test_a_turn_that_the_client_commits_survives_a_loss_after_any_event(count: int) -> None:
     async def work() -> None:
         async with conversation(retry_s=5) as talk:
@@ -222,7 +204,6 @@ def test_an_update_without_an_answer_is_sent_again_and_answered_once() -> None:
     run(work())
 
 
-@defects.CUT_CALL_IS_TOLD
 def test_a_call_of_the_client_that_was_cut_is_incomplete_and_can_be_answered_no_more() -> None:
     async def work() -> None:
         async with conversation(retry_s=5) as talk:
@@ -281,7 +262,6 @@ def test_an_out_of_band_response_that_is_lost_ends_and_leaves_the_conversation_a
     run(work())
 
 
-@defects.PLACE_BEHIND_UNTOLD
 def test_a_truncation_before_a_loss_holds_after_it() -> None:
     async def work() -> None:
         async with conversation(retry_s=5) as talk:
@@ -301,7 +281,6 @@ def test_a_truncation_before_a_loss_holds_after_it() -> None:
     run(work())
 
 
-@defects.FIRST_BECOMES_LAST
 def test_an_item_that_was_put_first_is_first_on_the_next_connection() -> None:
     async def work() -> None:
         async with conversation(retry_s=5) as talk:

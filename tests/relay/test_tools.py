@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 
-from tests.relay import defects
 from tests.relay.relaying import (
     ITEM,
     REPLY,
@@ -265,7 +264,6 @@ def test_with_calls_of_both_the_client_asks_for_the_answer() -> None:
     run(work())
 
 
-@defects.HIDDEN_INDEX
 def test_visible_output_items_are_counted_from_zero() -> None:
     async def work() -> None:
         async with conversation(tools=Stock()) as talk:

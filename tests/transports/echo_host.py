@@ -148,6 +148,9 @@ class EchoHost:
         self.sessions.put_nowait(session)
         return session
 
+    def relays(self, model: str | None) -> bool:
+        return False
+
     def describe(self, request: SessionRequest) -> EffectiveSession:
         """Return the reference's defaults with the request's configuration."""
         session = default_session(

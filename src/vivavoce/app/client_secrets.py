@@ -15,7 +15,7 @@ from vivavoce.app.bodies import RequestRefused
 from vivavoce.app.errors import HttpError
 from vivavoce.app.minting import Mint, decoded_body, secret_response
 from vivavoce.app.secrets import ClientSecret, SecretKind
-from vivavoce.protocol.session_body import decode_secret_body
+from vivavoce.protocol.session_body import decode_asked_secret
 from vivavoce.protocol.session_fields import EffectiveSession
 
 CREATE_PATHS: Final = ("/v1/realtime/client_secrets", "/openai/v1/realtime/client_secrets")
@@ -63,9 +63,10 @@ def secret_routes(mint: Mint, gatekeeper: Gatekeeper) -> list[Route]:
     secrets = gatekeeper.secrets
 
     async def create(request: Request) -> Response:
-        body = await decoded_body(request, decode_secret_body)
-        minted = mint.mint(request, body)
-        return secret_response(msgspec.json.encode(SecretAnswer(minted.text, minted.secret.expires_at, minted.session)))
+        asked = await decoded_body(request, lambda payload: decode_asked_secret(payload, mint.relays))
+        minted = mint.mint(request, asked)
+        answer = {"value": minted.text, "expires_at": minted.secret.expires_at, "session": minted.session}
+        return secret_response(msgspec.json.encode(answer))
 
     async def show_list(request: Request) -> Response:
         cards = tuple(_card(one) for one in gatekeeper.ring.opening(secrets.list()))

@@ -1,8 +1,8 @@
 """Makes a client secret for a session that the host would open, and tells that session."""
 
 import asyncio
-from collections.abc import Callable
-from typing import Final, TypeVar
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.requests import Request
@@ -13,8 +13,7 @@ from vivavoce.app.bodies import RequestRefused, read_json_body
 from vivavoce.app.errors import HttpError
 from vivavoce.app.models import ModelCatalogue, model_not_found
 from vivavoce.app.secrets import ClientSecret, ClientSecrets, SecretOrder, TooManySecrets, safety_identifier
-from vivavoce.protocol.session_body import SecretBody
-from vivavoce.protocol.session_fields import EffectiveSession
+from vivavoce.protocol.session_body import AskedSecret, SecretBody
 from vivavoce.runtime.sink import SessionHost, SessionRequest
 
 INLINE_BYTES: Final = 256 * 1024  # larger bodies are decoded in a thread
@@ -26,7 +25,7 @@ class Minted(msgspec.Struct, frozen=True):
 
     text: str
     secret: ClientSecret
-    session: EffectiveSession
+    session: dict[str, Any]  # JSON boundary: an EffectiveSession, with what else an upstream may know
 
 
 class Mint:
@@ -37,7 +36,11 @@ class Mint:
         self._secrets = secrets
         self._models = models
 
-    def mint(self, request: Request, body: SecretBody, temperature: float | None = None) -> Minted:
+    def relays(self, model: str | None) -> bool:
+        """Return whether sessions of a model go to another server, which judges what is asked for."""
+        return self._host.relays(model)
+
+    def mint(self, request: Request, wanted: AskedSecret, temperature: float | None = None) -> Minted:
         """Make what the body asks for.
 
         Args:
@@ -47,12 +50,16 @@ class Mint:
             ClientError: no such session can be had.
             RequestRefused: the model is not served, or no more secrets are kept.
         """
+        body = wanted.body
         asked = _session_request(request, body)
         if asked.kind == "realtime" and not self._models.serves(asked.model):
             raise RequestRefused(model_not_found((asked.model or "")[:100]))
-        session = self._host.describe(asked)
+        session = _overlaid(msgspec.to_builtins(self._host.describe(asked)), wanted.relayed or {})
         order = msgspec.structs.replace(
-            caller_order(request, body.lifetime_s), configuration=body.session, temperature=temperature
+            caller_order(request, body.lifetime_s),
+            configuration=body.session,
+            relayed=wanted.relayed,
+            temperature=temperature,
         )
         return Minted(*kept(self._secrets, order), session)
 
@@ -77,6 +84,18 @@ def caller_order(request: Request, lifetime_s: int) -> SecretOrder:
         credential_id=caller.credential_id,
         safety_identifier=safety_identifier(request.headers.get("openai-safety-identifier")),
     )
+
+
+def _overlaid(session: dict[str, Any], given: Mapping[str, Any]) -> dict[str, Any]:  # JSON boundary
+    """Return a session with what was asked for; `model` and our extension stay as they were described."""
+    changes = {name: value for name, value in given.items() if name not in ("model", "vivavoce")}
+    if isinstance(audio := changes.get("audio"), dict):
+        changes["audio"] = {**session.get("audio", {}), **_parts_of(audio, session.get("audio", {}))}
+    return {**session, **changes}
+
+
+def _parts_of(audio: Mapping[str, Any], shown: Mapping[str, Any]) -> dict[str, Any]:  # JSON boundary
+    return {name: {**shown.get(name, {}), **part} if isinstance(part, dict) else part for name, part in audio.items()}
 
 
 def _session_request(request: Request, body: SecretBody) -> SessionRequest:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from vivavoce.protocol.session import SessionPatch
+from vivavoce.protocol.session_body import RelayedSession
 from vivavoce.protocol.translation import TranslationOrder
 from vivavoce.store.credentials import ID_CHARACTERS, SECRET_ID_PREFIX, key_digest
 
@@ -36,6 +37,7 @@ class ClientSecret(msgspec.Struct, frozen=True, kw_only=True):
     translation: TranslationOrder | None = None
     safety_identifier: str | None = None
     temperature: float | None = None  # as a client of the beta asked; a session has no place for it
+    relayed: RelayedSession | None = None  # the session as it came, for an upstream to judge
     size_bytes: int = 0  # of the configuration as JSON
 
     @property
@@ -66,6 +68,7 @@ class SecretOrder(msgspec.Struct, frozen=True, kw_only=True):
     translation: TranslationOrder | None = None
     safety_identifier: str | None = None
     temperature: float | None = None
+    relayed: RelayedSession | None = None
 
 
 class TooManySecrets(Exception):
@@ -102,7 +105,7 @@ class ClientSecrets:
             TooManySecrets: no more are kept.
         """
         now_s = self._unix_s()
-        size_bytes = len(msgspec.json.encode((order.configuration, order.translation)))
+        size_bytes = len(msgspec.json.encode((order.configuration, order.translation, order.relayed)))
         self._purge(now_s)
         self._check_room(size_bytes, now_s)
         text = f"{PREFIX}{secrets.token_hex(SECRET_BYTES)}"
@@ -116,6 +119,7 @@ class ClientSecrets:
             translation=order.translation,
             safety_identifier=order.safety_identifier,
             temperature=order.temperature,
+            relayed=order.relayed,
             size_bytes=size_bytes,
         )
         self._live[digest] = secret

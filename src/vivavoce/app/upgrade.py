@@ -181,6 +181,7 @@ def _session_request(request: UpgradeRequest, caller: Caller) -> SessionRequest:
         credential_id=caller.credential_id,
         kind="transcription" if is_transcription else "realtime",
         configuration=None if secret is None else secret.configuration,
+        relayed=None if secret is None else secret.relayed,
         safety_identifier=_safety_identifier(request, secret),
     )
 

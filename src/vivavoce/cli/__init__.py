@@ -34,7 +34,9 @@ def serve(
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Folder for what the server keeps.")] = None,
     config: ConfigOption = None,
-    engine: Annotated[str | None, typer.Option(help="Default pipeline: embedded, hybrid or scripted.")] = None,
+    engine: Annotated[
+        str | None, typer.Option(help="What serves by default: embedded, hybrid, scripted, upstream or openai.")
+    ] = None,
     speech: Annotated[
         str | None, typer.Option(help="Recogniser and voices: auto, embedded or moonshine (once fetched).")
     ] = None,

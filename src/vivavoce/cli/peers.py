@@ -12,6 +12,7 @@ from vivavoce.config.model import Configuration
 
 Json = dict[str, Any]  # JSON boundary: events as the wire has them
 MESSAGE_LIMIT_BYTES = 64 * 1024 * 1024
+UPSTREAM = "upstream"  # in the place of a pipeline: sessions are relayed
 
 
 class Peer(Protocol):
@@ -110,11 +111,13 @@ async def local_peer(configuration: Configuration, model: str | None) -> AsyncIt
     from vivavoce.transports.loopback import LoopbackClient
     from vivavoce.wiring import build_pipelines, build_registry, narrow_to
 
-    configuration = narrow_to(configuration, model)
-    pipelines = build_pipelines(configuration)
+    narrowed = narrow_to(configuration, model)
+    pipelines = build_pipelines(narrowed)
+    if configuration.engines.default == UPSTREAM and model not in configuration.models.table:
+        narrowed = narrowed.model_copy(update={"engines": configuration.engines})
     try:
         await pipelines.start_default()
-        registry = build_registry(configuration, pipelines)
+        registry = build_registry(narrowed, pipelines)
         async with LoopbackClient(registry, SessionRequest("req_talk", model)) as client:
             yield LoopbackPeer(client)
     finally:

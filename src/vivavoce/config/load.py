@@ -15,7 +15,7 @@ from typing import Any, Final
 import msgspec
 from dotenv import dotenv_values
 from pydantic import BaseModel, SecretStr, ValidationError
-from pydantic_settings import BaseSettings, EnvSettingsSource
+from pydantic_settings import BaseSettings, EnvSettingsSource, SettingsError
 
 from vivavoce.config.hybrid import STAGES
 from vivavoce.config.model import Configuration
@@ -50,6 +50,8 @@ FREE_TABLES: Final = frozenset({"models.table", "upstream.headers", "upstream.qu
     )
 }
 MASK: Final = "**********"
+HOSTED_ENGINE: Final = "openai"  # short for the upstream that follows
+HOSTED_URL: Final = "https://api.openai.com/v1"
 
 Steps = tuple[str, ...]  # the way to a value: names of sections, then its own
 Tree = dict[str, Any]  # JSON boundary: values as a file or the environment wrote them
@@ -129,11 +131,22 @@ def _resolve(layers: list[Layer], variables: Mapping[str, str]) -> Loaded:
         for path, value in _leaves(layer.values):
             _put(values, path, value)
             sources[".".join(path)] = layer.source
+    _expand_hosted(values, sources)
     try:
         configuration = Configuration.model_validate(values)
     except ValidationError as error:
         raise ConfigurationError("\n".join(_sentences(error, sources))) from error
     return Loaded(configuration, sources, tuple(_notes(variables, configuration)))
+
+
+def _expand_hosted(values: Tree, sources: dict[str, str]) -> None:
+    """Turn the engine `openai` into the upstream that it stands for: the hosted service, unless another is named."""
+    if values["engines"].get("default") != HOSTED_ENGINE:
+        return
+    values["engines"]["default"] = "upstream"
+    if not values["upstream"].get("url"):
+        values["upstream"]["url"] = HOSTED_URL
+        sources["upstream.url"] = sources["engines.default"]
 
 
 def _defaults() -> Layer:
@@ -172,11 +185,26 @@ def _environment(variables: Mapping[str, str], source: str) -> Layer:
     own = {name: value for name, value in variables.items() if name.upper().startswith(PREFIX)}
     settings = {name: value for name, value in own.items() if name.upper() not in OTHER_VARIABLES}
     _refuse_unknown_variables(settings, source)
-    values = _VariablesSource(settings)()
+    try:
+        values = _VariablesSource(settings)()
+    except SettingsError as error:
+        raise ConfigurationError(_unreadable(settings, source)) from error
     for name, path in OPENAI_VARIABLES.items():
         if name in variables and path not in dict(_leaves(values)):
             _put(values, path, variables[name])
     return Layer(source, values)
+
+
+def _unreadable(settings: Mapping[str, str], source: str) -> str:
+    """Name the variables that should hold JSON and do not; their values may be secrets."""
+    names = []
+    for name, value in settings.items():
+        try:
+            msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            if value.lstrip().startswith(("{", "[")):
+                names.append(name)
+    return f"{', '.join(names) or 'A variable'} ({source}): expected valid JSON."
 
 
 def _refuse_unknown_variables(names: Iterable[str], source: str) -> None:

@@ -165,7 +165,7 @@ class Configuration(Section):
     def _serves_the_default(self) -> Self:
         if self.engines.default == "upstream":
             if not self.upstream.url:
-                raise ValueError("engines.default 'upstream' needs upstream.url")
+                raise ValueError("engines.default 'upstream' needs upstream.url; 'openai' has the hosted service's")
             return self
         is_named = self.engines.default in self.models.table.values()
         if self.engines.default == "hybrid" and not is_named and HYBRID_MODEL not in self.models.table:

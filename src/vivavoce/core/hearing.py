@@ -83,7 +83,9 @@ def score_window(state: SessionState, scored: SpeechScored, now: float) -> None:
     _feed_utterance(state, scored.end_sample)
     if listening.turn.state is Turn.IDLE:
         _follow_silence(state, detection, is_audible)
-    elif detection.eagerness is not None and state.profile.policy.scores_turns:
+        return
+    end_turn_if_due(state)  # audio that was appended with the window's last may complete the silence
+    if detection.eagerness is not None and state.profile.policy.scores_turns and listening.turn.state is not Turn.IDLE:
         _follow_sound(state)
 
 

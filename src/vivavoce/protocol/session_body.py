@@ -3,7 +3,7 @@
 A body is taken apart first, so that its session object is read by the very code that reads `session.update`.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
@@ -20,6 +20,9 @@ from vivavoce.protocol.session import VOICES, SessionPatch
 MIN_SECRET_S: Final = 10
 MAX_SECRET_S: Final = 7_200
 DEFAULT_SECRET_S: Final = 600
+
+RelayedSession = dict[str, Any]  # JSON boundary: a session object as it came, for an upstream to judge
+_JUDGED_HERE: Final = ("type", "model", "vivavoce")  # of such an object
 
 _T = TypeVar("_T", bound=msgspec.Struct)
 Fields = dict[str, msgspec.Raw]
@@ -43,6 +46,15 @@ class SecretBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
         return DEFAULT_SECRET_S if self.expires_after is None else self.expires_after.seconds
 
 
+class AskedSecret(msgspec.Struct, frozen=True):
+    """A request for a client secret. `relayed` is the session object as it came, where an upstream judges it: then the
+    body's session holds only what this server judges of it.
+    """
+
+    body: SecretBody
+    relayed: RelayedSession | None = None
+
+
 class _SecretFrame(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The body of a request for a client secret without its session."""
 
@@ -61,17 +73,47 @@ def decode_session(body: Any, voices: Collection[str] = VOICES) -> SessionPatch:
     return event.session
 
 
+def decode_relayed_session(body: RelayedSession) -> SessionPatch:
+    """Return what this server judges of a session object that is for an upstream; raises as `decode_session`."""
+    return decode_session({name: value for name, value in body.items() if name in _JUDGED_HERE})
+
+
 def decode_secret_body(payload: bytes, voices: Collection[str] = VOICES) -> SecretBody:
     """Return the body of a request for a client secret; an empty one asks for nothing in particular.
 
     Raises:
         ClientError: what is wrong with it, for a 400 answer. Nothing else is raised, whatever the payload.
     """
+    return decode_asked_secret(payload, lambda model: False, voices).body
+
+
+def decode_asked_secret(
+    payload: bytes, relays: Callable[[str | None], bool], voices: Collection[str] = VOICES
+) -> AskedSecret:
+    """As `decode_secret_body`; `relays` tells whether sessions of a model go to an upstream."""
     fields = body_fields(payload)
     session = fields.pop("session", None)
     expires_after = decode_fields(fields, _SecretFrame, ("session",)).expires_after
-    is_given = session is not None and bytes(session) != b"null"
-    return SecretBody(expires_after=expires_after, session=decode_session(session, voices) if is_given else None)
+    if session is None or bytes(session) == b"null":
+        return AskedSecret(SecretBody(expires_after=expires_after))
+    relayed = relayed_session(session, relays)
+    patch = decode_session(session, voices) if relayed is None else decode_relayed_session(relayed)
+    return AskedSecret(SecretBody(expires_after=expires_after, session=patch), relayed)
+
+
+def relayed_session(session: msgspec.Raw, relays: Callable[[str | None], bool]) -> RelayedSession | None:
+    """Return a session object if it is for an upstream; None for one that is judged here."""
+    try:
+        body = msgspec.json.decode(session)
+    except (msgspec.DecodeError, RecursionError):
+        return None
+    return body if isinstance(body, dict) and relays(_model_of(body)) else None
+
+
+def _model_of(body: RelayedSession) -> str | None:
+    """Return the model by which a session is relayed or not; of a transcription session none counts."""
+    model = body.get("model")
+    return model if isinstance(model, str) and body.get("type") != "transcription" else None
 
 
 def body_fields(payload: bytes) -> Fields:

@@ -14,10 +14,12 @@ from vivavoce.core.session import LocalSession
 from vivavoce.core.spending import NO_SPENDING, PaidModels, Spending, SpendingBook
 from vivavoce.core.state import Profile
 from vivavoce.core.vocabulary import Draining, Opened
+from vivavoce.protocol.errors import ClientError
 from vivavoce.protocol.extensions import SessionExtension
 from vivavoce.protocol.ids import IdSource
-from vivavoce.protocol.session import RealtimeSession, default_session
-from vivavoce.protocol.session_fields import EffectiveSession
+from vivavoce.protocol.session import RealtimeSession, default_session, merge
+from vivavoce.protocol.session_body import decode_session
+from vivavoce.protocol.session_fields import EffectiveSession, as_kind
 from vivavoce.runtime.clock import Clock
 from vivavoce.runtime.hosted import HostedSession
 from vivavoce.runtime.performers import EngineSet
@@ -26,7 +28,7 @@ from vivavoce.runtime.runner import Runner, TraceEntry
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionRequest, Sink
 from vivavoce.runtime.tracing import Tracer
 from vivavoce.runtime.translation import HostedTranslation, TranslationSetting, initial_translation
-from vivavoce.runtime.upstreams import ToolBox
+from vivavoce.runtime.upstreams import ToolBox, UpstreamRequest
 from vivavoce.runtime.watching import SessionObserver
 
 RETRY_AFTER_S: Final = 5
@@ -98,29 +100,53 @@ class Registry:
         self._check_capacity(request)
         if (plan := self._settings.relay) is not None and self.relays(request.model):
             return self._open_relay(plan, request, sink)
-        return self.open_local(request, sink)
+        return self._open_local(_judged_here(request), sink)
 
     def relays(self, model: str | None) -> bool:
         """Return whether sessions of a model are relayed; None is no model in particular."""
         return self._settings.relay is not None and self._settings.relay.serves(model, known=model in self._engines)
 
-    def open_local(self, request: SessionRequest, sink: Sink, engines: EngineSet | None = None) -> LiveSession:
-        """Start a session on engines of this process: those of its model, or the given ones.
+    def open_failover(self, wanted: UpstreamRequest, sink: Sink, engines: EngineSet) -> LiveSession:
+        """Start a session in which a relayed one goes on. It is counted and traced as that one, and pays with it.
 
         Raises:
-            ClientError: the request's configuration cannot be had.
+            ClientError: the session cannot be had.
         """
-        engines = engines or self._engines_of(request)
-        profile = self._profile(request, engines)
-        effective = self._configured(request, engines, profile)
-        hosted = HostedSession(effective.id, engines, sink, self._tracer, self._observer(effective.id))
+        request = SessionRequest(
+            "failover", wanted.model, wanted.credential_id, wanted.kind, safety_identifier=wanted.safety_identifier
+        )
+        spending = NO_SPENDING if wanted.account is None else wanted.account.hand_over(engines.paid)
+        hosted, core = self._prepare(request, sink, engines, spending)
+        hosted.run_with(Runner(core, hosted, self._clock, on_closed=lambda: None))
+        hosted.post(Opened(self._clock.unix_s()))
+        return hosted
+
+    def _open_local(self, request: SessionRequest, sink: Sink) -> LiveSession:
+        engines = self._engines_of(request)
         spending = self._account(request, engines.paid)
-        profile = msgspec.structs.replace(profile, spending=spending, paid=engines.paid)
-        core = LocalSession.with_profile(effective, self._ids, profile)
+        try:
+            hosted, core = self._prepare(request, sink, engines, spending, self._tracer)
+        except ClientError:
+            spending.close(self._clock.monotonic_s())
+            raise
         hosted.run_with(self._runner(core, hosted, request, spending))
         self._enter(hosted, request)
         hosted.post(Opened(self._clock.unix_s()))
         return hosted
+
+    def _prepare(
+        self,
+        request: SessionRequest,
+        sink: Sink,
+        engines: EngineSet,
+        spending: Spending,
+        tracer: Tracer | None = None,
+    ) -> tuple[HostedSession, LocalSession]:
+        profile = self._profile(request, engines)
+        effective = self._configured(request, engines, profile)
+        hosted = HostedSession(effective.id, engines, sink, tracer, self._observer(effective.id))
+        profile = msgspec.structs.replace(profile, spending=spending, paid=engines.paid)
+        return hosted, LocalSession.with_profile(effective, self._ids, profile)
 
     def _open_relay(self, plan: RelayPlan, request: SessionRequest, sink: Sink) -> LiveSession:
         spending = self._account(request, PaidModels(generator=plan.model_of(request)))
@@ -142,13 +168,28 @@ class Registry:
         Raises:
             ClientError: the request's configuration cannot be had.
         """
-        engines = self._engines_of(request)
+        if (plan := self._settings.relay) is not None and self.relays(request.model):
+            return self._described(plan, request)
+        request, engines = _judged_here(request), self._engines_of(request)
         profile = self._profile(request, engines)
         return shown(self._configured(request, engines, profile), profile)
 
+    def _described(self, plan: RelayPlan, request: SessionRequest) -> EffectiveSession:
+        """Return what is known of a relayed session: the upstream has its own defaults, and judges the rest."""
+        settings, patch = self._settings, request.configuration
+        model = plan.model_of(request) or settings.default_model
+        session = default_session(
+            id=self._ids.make("sess"), model=model, voice=settings.voice, expires_at=0, instructions=""
+        )
+        if patch is not None:
+            session = merge(session, msgspec.structs.replace(patch, model=None))
+        locked = (patch.vivavoce.locked if patch is not None and patch.vivavoce is not None else None) or ()
+        extension = SessionExtension(engine=plan.connectors[0].name, locked=locked)
+        return as_kind(msgspec.structs.replace(session, vivavoce=extension), request.kind)
+
     def translates(self, model: str | None) -> bool:
         """Return whether the engines behind a model name translate; None is the default model."""
-        return self._engines_named(model).translator is not None
+        return not self.relays(model) and self._engines_named(model).translator is not None
 
     def open_translation(self, request: SessionRequest, sink: Sink) -> LiveSession:
         """Start a translation session; raises as `open`."""
@@ -264,3 +305,14 @@ class Registry:
             self._live_by_key += Counter()  # forget keys without sessions
         if not self._live:
             self._empty.set()
+
+
+def _judged_here(request: SessionRequest) -> SessionRequest:
+    """Return a request whose session object was for an upstream to judge as one for the engines here.
+
+    Raises:
+        ClientError: `session.update` would not take it.
+    """
+    if request.relayed is None:
+        return request
+    return msgspec.structs.replace(request, configuration=decode_session(request.relayed), relayed=None)

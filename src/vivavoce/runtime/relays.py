@@ -13,6 +13,7 @@ from vivavoce.core.spending import Spending
 from vivavoce.protocol.ids import IdSource
 from vivavoce.protocol.session import SessionPatch
 from vivavoce.runtime.clock import Clock
+from vivavoce.runtime.relay_account import RelayAccount
 from vivavoce.runtime.relaying import HostedRelay, RelayParts
 from vivavoce.runtime.sink import SessionRequest, Sink
 from vivavoce.runtime.tracing import Tracer
@@ -50,7 +51,7 @@ class RelayPlan(msgspec.Struct, frozen=True, kw_only=True):
 
     def setting(self, session_id: str, request: SessionRequest) -> RelaySetting:
         """Return what a session is opened with."""
-        configuration, locked = configuration_of(request.configuration)
+        configuration, locked = configuration_of(request.configuration, request.relayed)
         return RelaySetting(
             session_id=session_id,
             targets=tuple(connector.name for connector in self.connectors),
@@ -91,10 +92,13 @@ def open_relay(
 ) -> HostedRelay:
     """Return a relayed session; the `Opened` input starts it."""
     request = entry.request
-    core = RelaySession(plan.setting(entry.session_id, request), ids, entry.spending)
+    account = RelayAccount(entry.spending)
+    core = RelaySession(plan.setting(entry.session_id, request), ids, account)
     parts = RelayParts(
         plan.connectors,
-        UpstreamRequest(plan.model_of(request), request.kind, request.safety_identifier),
+        UpstreamRequest(
+            plan.model_of(request), request.kind, request.safety_identifier, request.credential_id, account
+        ),
         entry.sink,
         clock,
         plan.tools,
@@ -103,13 +107,17 @@ def open_relay(
     return HostedRelay(entry.session_id, core, parts, on_closed)
 
 
-def configuration_of(patch: SessionPatch | None) -> tuple[Body, tuple[str, ...]]:
-    """Return the session of a client secret as an upstream takes it, and the paths that are locked in it."""
+def configuration_of(patch: SessionPatch | None, relayed: Body | None = None) -> tuple[Body, tuple[str, ...]]:
+    """Return the session of a client secret as an upstream takes it, and the paths that are locked in it.
+
+    Args:
+        relayed: the session object as it came; without it, as much of it as this server understands.
+    """
     if patch is None:
         return {}, ()
     extension = patch.vivavoce
     locked = () if extension is None or extension.locked is None else extension.locked
-    body = _given(msgspec.to_builtins(patch))
+    body = _given(msgspec.to_builtins(patch)) if relayed is None else dict(relayed)
     for name in ("type", "model", "vivavoce"):
         body.pop(name, None)
     return body, locked

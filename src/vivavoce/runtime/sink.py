@@ -7,6 +7,7 @@ import msgspec
 from vivavoce.core.vocabulary import Input, PlayAudio
 from vivavoce.protocol.server_events import ServerEvent
 from vivavoce.protocol.session import SessionPatch
+from vivavoce.protocol.session_body import RelayedSession
 from vivavoce.protocol.session_fields import EffectiveSession, SessionKind
 from vivavoce.protocol.translation import TranslationPatch
 
@@ -21,6 +22,7 @@ class SessionRequest(msgspec.Struct, frozen=True):
     configuration: SessionPatch | None = None  # of the client secret: already in `session.created`
     safety_identifier: str | None = None  # the end user as the client names them
     translation: TranslationPatch | None = None  # of the client secret, for a translation session
+    relayed: RelayedSession | None = None  # the object of `configuration` as it came, where an upstream judges it
 
 
 class AtCapacity(Exception):
@@ -90,6 +92,10 @@ class SessionHost(Protocol):
             AtCapacity: the global or per-key limit is reached.
             ClientError: the request's configuration cannot be had.
         """
+        ...
+
+    def relays(self, model: str | None) -> bool:
+        """Return whether sessions of a model go to another server; None is no model in particular."""
         ...
 
     def describe(self, request: SessionRequest) -> EffectiveSession:

@@ -13,6 +13,7 @@ from vivavoce.core.relay.vocabulary import UpstreamFault
 from vivavoce.core.requests import FunctionSpec
 from vivavoce.engines.tools import ToolError as ToolError
 from vivavoce.protocol.session_fields import SessionKind
+from vivavoce.runtime.relay_account import RelayAccount
 
 
 class UpstreamUnavailable(Exception):
@@ -29,6 +30,8 @@ class UpstreamRequest(msgspec.Struct, frozen=True):
     model: str | None  # None: the upstream's default
     kind: SessionKind = "realtime"
     safety_identifier: str | None = None  # the end user, for the header `OpenAI-Safety-Identifier`
+    credential_id: str | None = None  # of the client's key, whose limits hold in this process; told to no other
+    account: RelayAccount | None = None  # of the session
 
 
 class UpstreamListener(Protocol):

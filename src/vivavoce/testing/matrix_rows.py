@@ -34,7 +34,7 @@ class Row(msgspec.Struct, frozen=True, order=True):
     name: str
 
 
-# Error codes that this server raises. Those that the API documents and that need a hosted account (quota, billing,
+# Error codes that this server raises. Those that the API documents and that need a hosted account (billing,
 # an unknown hosted model) have no row. A code without a text of its own stands under a name in parentheses.
 SESSION_KIND: Final = "(another kind of session)"
 SERVER_ERROR: Final = "(server_error)"
@@ -68,6 +68,7 @@ ERROR_CODES: Final = (
     "server_error",
     "storage_unavailable",
     "rate_limit_exceeded",
+    "insufficient_quota",
     "invalid_api_key",
     "ephemeral_token_expired",
     "insufficient_permissions",
@@ -75,6 +76,8 @@ ERROR_CODES: Final = (
     "model_not_found",
     "call_id_not_found",
     "beta_api_shape_disabled",
+    "asset_not_found",
+    "fetch_in_progress",
     SESSION_KIND,
     SERVER_ERROR,
 )

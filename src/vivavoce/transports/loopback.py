@@ -5,17 +5,17 @@ Events cross as JSON, exactly as on a WebSocket, so that what a client sees here
 
 import asyncio
 from collections import deque
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
-from vivavoce.core.vocabulary import Disconnected, PlayAudio
+from vivavoce.core.vocabulary import Disconnected, Input, PlayAudio
 from vivavoce.protocol.codec import encode_server_event
 from vivavoce.protocol.server_events import ServerEvent
 from vivavoce.runtime.outbox import HIGH_MARK_BYTES, LOW_MARK_BYTES
 from vivavoce.runtime.sink import LiveSession, SessionHost, SessionRequest
 from vivavoce.transports.connection import CLOSE_NORMAL
-from vivavoce.transports.parsing import parse_message
+from vivavoce.transports.parsing import parse_message, pass_message
 from vivavoce.transports.websocket_sinks import encode_audio
 
 JsonObject = dict[str, Any]  # JSON boundary: events as a client's JSON library would show them
@@ -126,7 +126,8 @@ class LoopbackClient:
         """Send a text message as it is; see `send`."""
         if self._sink.end is not None:
             raise LoopbackClosed(*self._sink.end)
-        self._session.post(parse_message(message))
+        parse = pass_message if self._session.takes_messages else parse_message
+        self._session.post(cast(Input, parse(message)))  # sessions that take messages have one more input
 
     async def caught_up(self) -> None:
         """Return when the session can take more audio."""

@@ -54,6 +54,7 @@ class AnswerReader(asyncio.Protocol):
         self._body = bytearray()
         self._received_bytes = 0
         self._has_head = False
+        self._is_switching = False
 
     def finish(self) -> None:
         """Make do with as much of a refusal as has come."""
@@ -71,6 +72,8 @@ class AnswerReader(asyncio.Protocol):
         self._received_bytes += len(data)
         try:
             self._parser.feed_data(data)
+            if self._is_switching:
+                self._switch(b"")  # to what it does not say
         except httptools.HttpParserUpgrade as upgrade:
             self._switch(data[upgrade.args[0] :])
         except httptools.HttpParserError:
@@ -99,8 +102,7 @@ class AnswerReader(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        if self._parser.get_status_code() == SWITCHING_PROTOCOLS:  # to what it does not say
-            self._switch(b"")
+        self._is_switching = self._parser.get_status_code() == SWITCHING_PROTOCOLS
         self.finish()
 
     # Results --------------------------------------------------------------------------------------------------

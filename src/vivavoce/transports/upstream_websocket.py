@@ -21,7 +21,7 @@ from vivavoce.transports.upstream_upgrade import SWITCHING_PROTOCOLS, Answer, An
 NEXT_ADDRESS_S: Final = 0.25  # RFC 8305 section 5: when the next address of a name is tried beside the first
 BODY_S: Final = 1.0  # what the rest of a refusal gets
 SHUTDOWN_S: Final = 5.0  # what a peer gets to end TLS
-RECORD_BUFFER_BYTES: Final = 4 * (16 * 1024 + 64)  # four TLS records; the library's own choice takes 512 KiB a peer
+RECORD_BUFFER_BYTES: Final = 16 * 1024 + 320  # one TLS record; the library's own choice takes 512 KiB a peer
 
 
 class UpstreamWebSocket:

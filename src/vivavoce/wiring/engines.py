@@ -176,10 +176,9 @@ def narrow_to(configuration: Configuration, model: str | None) -> Configuration:
 
     The stages of a model of the hybrid pipeline are then those of the pipeline itself.
     """
-    hybrid, table = configuration.hybrid, dict(configuration.models.table)
-    if model in hybrid.models:
-        hybrid, table[model] = hybrid.model_copy(update=hybrid.models[model].stages), "hybrid"
-        table = {model: "hybrid", **{other: name for other, name in table.items() if name != "hybrid"}}
+    hybrid, table = configuration.hybrid, configuration.models.table
+    if model is not None and model in hybrid.models:
+        hybrid, table = hybrid.model_copy(update=hybrid.models[model].stages), {model: "hybrid"}
     name = table.get(model or "", configuration.local_default)
     engines = configuration.engines.model_copy(update={"default": name})
     served = {model: engine for model, engine in table.items() if engine == name}

@@ -1,6 +1,8 @@
 """Builds the relay that the configuration asks for: its upstreams in their order, and what goes to them."""
 
-from collections.abc import Callable
+import ipaddress
+import socket
+from collections.abc import Callable, Iterable
 from typing import Final
 
 from vivavoce.config.load import ConfigurationError
@@ -12,10 +14,12 @@ from vivavoce.runtime.local_upstream import LocalUpstream
 from vivavoce.runtime.performers import EngineSet
 from vivavoce.runtime.registry import Registry
 from vivavoce.runtime.relays import RelayPlan
-from vivavoce.runtime.sink import LiveSession, SessionRequest, Sink
+from vivavoce.runtime.sink import LiveSession, Sink
 from vivavoce.runtime.upstreams import ToolBox, UpstreamConnector, UpstreamRequest
 from vivavoce.transports.upstream_websocket import UpstreamWebSocket
 from vivavoce.wiring.hybrid import is_hosted
+
+Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _LOOPBACK: Final = frozenset({"localhost", "127.0.0.1", "::1", "0.0.0.0", "::"})
 
@@ -85,17 +89,29 @@ def failover_to(name: str, registry: Callable[[], Registry], engines: Callable[[
     """Return a pipeline of this process as an upstream; registry and engines are asked for when it is needed."""
 
     def open_session(request: UpstreamRequest, sink: Sink) -> LiveSession:
-        wanted = SessionRequest("failover", kind=request.kind, safety_identifier=request.safety_identifier)
-        return registry().open_local(wanted, sink, engines())
+        return registry().open_failover(request, sink, engines())
 
     return LocalUpstream(name, open_session)
 
 
 def _key(configuration: Configuration) -> str:
-    """Return the upstream's key: the hosted one goes nowhere else."""
-    url = configuration.upstream.url.replace("wss://", "https://", 1)
-    own = configuration.upstream.api_key.get_secret_value()
-    return own or (configuration.hosted.api_key.get_secret_value() if is_hosted(url) else "")
+    """Return the upstream's key: the hosted one goes nowhere else.
+
+    Raises:
+        ConfigurationError: the hosted service would be asked without a key.
+    """
+    upstream, endpoint = configuration.upstream, _endpoint(configuration.upstream.url)
+    own = upstream.api_key.get_secret_value()
+    if own or not is_hosted(f"{endpoint.scheme}://{endpoint.host}:{endpoint.port}"):
+        return own
+    hosted = configuration.hosted.api_key.get_secret_value()
+    if not hosted and not _brings_key(upstream.headers):
+        raise ConfigurationError(f"upstream.api_key: {endpoint.host} needs a key; set it, or OPENAI_API_KEY.")
+    return hosted
+
+
+def _brings_key(headers: Iterable[str]) -> bool:
+    return any(name.lower() in ("authorization", "api-key") for name in headers)
 
 
 def _endpoint(url: str) -> Endpoint:
@@ -109,6 +125,36 @@ def _endpoint(url: str) -> Endpoint:
 
 def _refuse_ourselves(configuration: Configuration, settings: UpstreamSettings) -> None:
     server, endpoint = configuration.server, _endpoint(settings.url)
-    own_names = {server.host, *server.host_names, *_LOOPBACK}
-    if server.port and endpoint.port == server.port and endpoint.host in own_names:
+    if not server.port or endpoint.port != server.port:
+        return
+    own_names = {server.host, *server.host_names} | _LOOPBACK
+    if endpoint.host in {name.lower() for name in own_names} or _reaches(server.host, endpoint):
         raise ConfigurationError("upstream.url: this is the address of this server itself.")
+
+
+def _reaches(host: str, endpoint: Endpoint) -> bool:
+    """Tell whether an endpoint leads to where this machine listens; a name that is not known leads nowhere."""
+    asked, own = _addresses(endpoint.host), _addresses(host)
+    if any(address.is_unspecified for address in own):
+        return any(address.is_loopback or address.is_unspecified or _is_of_machine(address) for address in asked)
+    return bool(asked & own)
+
+
+def _addresses(host: str) -> set[Address]:
+    try:
+        found = socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        return set()
+    addresses = (ipaddress.ip_address(str(sockaddr[0]).partition("%")[0]) for *_, sockaddr in found)
+    return {getattr(address, "ipv4_mapped", None) or address for address in addresses}
+
+
+def _is_of_machine(address: Address) -> bool:
+    """Tell whether an address is one of this machine's: only those can be bound. Nothing is sent."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return True

@@ -49,6 +49,8 @@ def build_registry(
     relay = None
     if configuration.upstream.url:
         failover = configuration.upstream.failover
+        if failover and failover not in pipelines.sets:
+            raise ConfigurationError(f"upstream.failover: the pipeline {failover!r} cannot be had; see the log.")
         other = failover_to(failover, lambda: registry, lambda: pipelines.sets[failover]) if failover else None
         relay = build_relay(configuration, tools, other)
     settings = SessionSettings(
@@ -133,7 +135,7 @@ def model_catalogue(configuration: Configuration) -> ModelCatalogue:
     """Return the models that may be named: where sessions are relayed by default, only those that go somewhere."""
     cards = tuple(ModelCard(name) for name in configuration.served_by)
     is_strict = configuration.models.strict or configuration.engines.default == "upstream"
-    patterns = configuration.upstream.models if configuration.upstream.url else ()
+    patterns = (configuration.upstream.models or ("*",)) if configuration.upstream.url else ()
     return ModelCatalogue(cards, is_strict, patterns)
 
 

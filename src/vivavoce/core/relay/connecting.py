@@ -7,16 +7,37 @@ silence: nobody speaks, nothing is being answered. What happened meanwhile is to
 from typing import Final
 
 from vivavoce.core.lifecycle import Lifecycle, advance
+from vivavoce.core.relay import endings, functions, seeding
+from vivavoce.core.relay.client_events import send_again
 from vivavoce.core.relay.hearing_events import note_input
-from vivavoce.core.relay.links import Link, LinkPhase
-from vivavoce.core.relay.replay import seed_bodies, seed_items
-from vivavoce.core.relay.responses import DISCONNECTED, failed
-from vivavoce.core.relay.showing import shown_session, with_functions
-from vivavoce.core.relay.state import RelayState, Utterance
-from vivavoce.core.relay.vocabulary import Body, CloseUpstream, DialUpstream, FaultKind, SendUpstream, UpstreamFault
+from vivavoce.core.relay.links import Link, LinkPhase, settle_asked
+from vivavoce.core.relay.messages import encode, read_upstream
+from vivavoce.core.relay.mirror import MirrorItem
+from vivavoce.core.relay.places import add_item
+from vivavoce.core.relay.showing import shown_session
+from vivavoce.core.relay.state import RelayState
+from vivavoce.core.relay.upstream_events import (
+    REFUSED_FIELDS,
+    fault_of,
+    pass_event,
+    refuse_ours,
+    settle_ours,
+    with_client_ids,
+)
+from vivavoce.core.relay.vocabulary import (
+    Body,
+    CloseUpstream,
+    DialUpstream,
+    FaultKind,
+    SendUpstream,
+    UpstreamFault,
+)
 from vivavoce.core.vocabulary import Close
+from vivavoce.protocol.locks import is_locked
 
-LOST: Final = "The connection to the upstream was lost."
+PATIENCE_S: Final = 120.0
+HEAR_AGAIN_S: Final = 5.0  # a fresh detector hears what was said within a fraction of it
+MAX_BACKLOG: Final = 256  # messages
 _CODES: Final[dict[FaultKind, str]] = {
     "refused": "upstream_unavailable",
     "broken": "upstream_unavailable",
@@ -27,7 +48,8 @@ _CODES: Final[dict[FaultKind, str]] = {
     "rate_limited": "rate_limit_exceeded",
     "quota_exhausted": "insufficient_quota",
 }
-PATIENCE_S: Final = 120.0
+_REFUSED: Final = UpstreamFault("refused", "The upstream refused the session.")
+_LOCKED: Final = UpstreamFault("not_found", "The upstream does not take what is locked in the session.")
 _CLOSE_RETRY: Final = 1013
 _CLOSE_FAILED: Final = 1011
 
@@ -38,23 +60,80 @@ def dial(state: RelayState, now: float) -> None:
     state.out.append(DialUpstream(link.number, link.target))
 
 
-def greet(state: RelayState, link: Link, session: Body, now: float) -> None:
-    """The upstream has told its session: tell it ours."""
-    link.session = session
-    link.phase = LinkPhase.SEEDING
-    _configure(state, link)
-    for item, bodies in seed_items(state.mirror):
-        link.seeded[item.id] = item.version
-        for body in bodies:
-            _create(state, link, body)
+# A link on its way ----------------------------------------------------------------------------------------------
+
+
+def prepare(state: RelayState, link: Link, message: bytes, body: Body, now: float) -> None:
+    """Take an event of a link that is not in use yet."""
+    if link.phase is LinkPhase.GREETING:
+        _greeted(state, link, body, now)
+        return
+    event = with_client_ids(link, body)
+    session, item, error = event.get("session"), event.get("item"), event.get("error")
+    match event["type"]:
+        case "session.updated" if isinstance(session, dict):
+            link.session_json = encode(session)
+            settle_asked(link, "session.updated")
+        case "conversation.item.added" if isinstance(item, dict) and isinstance(item.get("id"), str):
+            if not settle_ours(state, link, item["id"], event):
+                _keep_strange(state, link, message, event)
+        case "conversation.item.done" if isinstance(item, dict) and item.get("id") in link.told.undone:
+            link.told.undone.discard(item["id"])
+        case "conversation.item.deleted" if settle_asked(link, f"-{event.get('item_id')}"):
+            pass
+        case "error" if isinstance(error, dict):
+            _refused(state, link, error, now)
+        case _:
+            _keep_strange(state, link, message, event)
     settle_seed(state, link, now)
 
 
 def settle_seed(state: RelayState, link: Link, now: float) -> None:
     """Use a link that has answered all that it was told."""
-    if link.phase is LinkPhase.SEEDING and not link.asked:
-        link.phase = LinkPhase.READY
-        replace(state, now)
+    if link is not state.links.next or link.phase is not LinkPhase.SEEDING or link.told.asked:
+        return
+    if any(is_locked(state.setting.locked, field) for field in link.told.refused):
+        state.out.append(CloseUpstream(link.number))
+        fail(state, _LOCKED, now)
+        return
+    link.phase = LinkPhase.READY
+    replace(state, now)
+
+
+def _greeted(state: RelayState, link: Link, body: Body, now: float) -> None:
+    session, error = body.get("session"), body.get("error")
+    if body["type"] == "session.created" and isinstance(session, dict):
+        link.session_json = encode(session)
+        link.phase = LinkPhase.SEEDING
+        seeding.seed(state, link)
+        settle_seed(state, link, now)
+    elif body["type"] == "error" and isinstance(error, dict):
+        state.out.append(CloseUpstream(link.number))
+        fail(state, fault_of(error) or _REFUSED, now)
+
+
+def _refused(state: RelayState, link: Link, error: Body, now: float) -> None:
+    if refuse_ours(state, link, error):
+        return
+    fault = fault_of(error)
+    if fault is not None:
+        state.out.append(CloseUpstream(link.number))
+        fail(state, fault, now)
+
+
+def _keep_strange(state: RelayState, link: Link, message: bytes, event: Body) -> None:
+    """What an upstream says by itself is for the client at its first link; later it would only be said again."""
+    item = event.get("item")
+    if not state.client.is_greeted:
+        if len(link.backlog) < MAX_BACKLOG:
+            link.backlog.append(message)
+    elif event["type"] == "conversation.item.added" and isinstance(item, dict):
+        state.client.hidden.add(item["id"])
+        strange = MirrorItem(item["id"], item, link.number, is_hidden=True)
+        add_item(state, link, strange, event.get("previous_item_id"), is_first=False)
+
+
+# The link in use ------------------------------------------------------------------------------------------------
 
 
 def replace(state: RelayState, now: float) -> bool:
@@ -62,33 +141,32 @@ def replace(state: RelayState, now: float) -> bool:
     link, old = state.links.next, state.links.live
     if link is None or link.phase is not LinkPhase.READY:
         return False
-    if old is not None and not is_silent(state, is_patient=now < patience_ends_at(state, old)):
-        return False
-    _catch_up(state, link)
     if old is not None:
+        if not is_silent(state, is_patient=now < patience_ends_at(state, old)):
+            return False
         state.out.append(CloseUpstream(old.number))
+        _leave(state)
+    seeding.catch_up(state, link)
     state.links.use(link, now)
     note_input(state, link)
     _greet_client(state, link)
-    _hand_over(state, link)
+    _hand_over(state, link, now)
     return True
 
 
 def lose(state: RelayState, fault: UpstreamFault, now: float) -> None:
     """The link in use is gone."""
     state.links.lose(now)
-    for response in list(state.responses.open.values()):
-        for event in failed(response, LOST):
-            state.tell(event)
-        state.spending.charge(response.id, None, None, now)
-    state.responses.open.clear()
-    state.calls.is_asked = False
-    _give_up_transcripts(state)
-    if state.utterance.owes_answer:
-        state.utterance.owes_answer = False
-        state.fault(DISCONNECTED, f"{LOST} The last turn was not answered; ask for a response.")
-    if not fault.is_retryable:
-        fail(state, fault, now)
+    endings.finish_items(state)
+    endings.end_responses(state, now, is_cancelled=False)
+    if not state.journal.is_waiting("response.create"):
+        state.journal.forget("response.cancel")
+    _leave(state)
+    if fault.is_retryable:
+        return
+    if state.links.next is not None:
+        state.out.append(CloseUpstream(state.links.next.number))
+    fail(state, fault, now)
 
 
 def fail(state: RelayState, fault: UpstreamFault, now: float) -> None:
@@ -103,10 +181,10 @@ def fail(state: RelayState, fault: UpstreamFault, now: float) -> None:
 
 def is_silent(state: RelayState, *, is_patient: bool) -> bool:
     """Tell whether the link in use can be left without anyone noticing; in the end only speech counts."""
-    calls, utterance = state.calls, state.utterance
-    if state.responses.open or utterance.item_id:
+    utterance = state.utterance
+    if state.responses.open or utterance.item_id or state.client.committed:
         return False
-    is_owed = calls.running or calls.owes_answer or utterance.owes_answer or state.client.untranscribed
+    is_owed = state.calls.is_busy() or utterance.owes_answer or state.client.untranscribed
     return not is_patient or not (is_owed or state.journal.is_waiting())
 
 
@@ -115,46 +193,11 @@ def patience_ends_at(state: RelayState, link: Link) -> float:
     return link.in_use_since + state.setting.rollover_s + PATIENCE_S
 
 
-# The steps ------------------------------------------------------------------------------------------------------
-
-
-def _configure(state: RelayState, link: Link) -> None:
-    client = state.client
-    link.configuration_version = client.configuration_version
-    session = with_functions(state, client.configuration, is_whole=True)
-    if session:
-        kind = state.setting.kind
-        state.ask(link, {"type": "session.update", "session": {"type": kind, **session}}, "session.updated")
-
-
-def _create(state: RelayState, link: Link, body: Body, previous_id: str | None = None) -> None:
-    place = {} if previous_id is None else {"previous_item_id": previous_id}
-    link.seeded.setdefault(str(body["id"]), 0)
-    state.ask(link, {"type": "conversation.item.create", **place, "item": body}, str(body["id"]))
-
-
-def _catch_up(state: RelayState, link: Link) -> None:
-    """Tell a link what has changed since it was told the conversation."""
-    if link.configuration_version != state.client.configuration_version:
-        _configure(state, link)
-    present = {item.id for item in state.mirror}
-    changed = {item.id for item in state.mirror if link.seeded.get(item.id) not in (None, item.version)}
-    for item_id in [id_ for id_ in link.seeded if id_ in changed or _is_gone(id_, present)]:
-        del link.seeded[item_id]
-        state.ask(link, {"type": "conversation.item.delete", "item_id": item_id}, f"-{item_id}")
-    previous_id = "root"
-    for item in state.mirror:
-        if item.id not in link.seeded:
-            for body in seed_bodies(item):
-                _create(state, link, body, previous_id)
-                previous_id = str(body["id"])
-                link.seeded[item.id] = item.version
-        if item.id in link.seeded:
-            previous_id = item.id
-
-
-def _is_gone(item_id: str, present: set[str]) -> bool:
-    return item_id not in present and not item_id.endswith("_out")
+def _leave(state: RelayState) -> None:
+    """The link in use answers no more."""
+    endings.give_up_transcripts(state)
+    endings.give_up_answer(state)
+    functions.link_left(state)
 
 
 def _greet_client(state: RelayState, link: Link) -> None:
@@ -164,26 +207,27 @@ def _greet_client(state: RelayState, link: Link) -> None:
         name = "session.updated" if client.is_greeted else "session.created"
         state.tell({"type": name, "session": shown_session(state, link)})
     client.is_greeted, client.target = True, link.target
+    if link.told.refused:
+        fields = ", ".join(f"session.{field}" for field in link.told.refused)
+        state.fault(REFUSED_FIELDS, f"The upstream does not take {fields}.")
 
 
-def _hand_over(state: RelayState, link: Link) -> None:
+def _hand_over(state: RelayState, link: Link, now: float) -> None:
     """Send again what has not been settled; the client's ids hold on a fresh link."""
     client, journal = state.client, state.journal
-    client.aliases.clear()
-    client.real_ids.clear()
     client.hidden = {item.id for item in state.mirror if item.is_hidden}
+    client.hidden |= {str(item.body.get("call_id")) for item in state.mirror if item.is_hidden}
+    backlog, link.backlog = link.backlog, []
+    for message in backlog:
+        body = read_upstream(message)
+        assert body is not None, "it was read before"
+        pass_event(state, link, message, body, now)
     link.origin_ms = journal.origin_ms()
-    for entry in journal:
-        state.out.append(SendUpstream(link.number, entry.message))
-    if state.utterance.item_id is not None:
-        state.utterance = Utterance(state.utterance.item_id, state.utterance.start_ms, is_again=True)
-
-
-def _give_up_transcripts(state: RelayState) -> None:
-    """Words that the lost upstream was writing down are awaited no more."""
-    error = {"type": "server_error", "code": DISCONNECTED, "message": LOST}
-    name = "conversation.item.input_audio_transcription.failed"
-    for item_id in sorted(state.client.untranscribed):
-        if item_id != state.utterance.item_id:
-            state.tell({"type": name, "item_id": item_id, "content_index": 0, "error": error})
-    state.client.untranscribed.clear()
+    for entry in list(journal):
+        if isinstance(entry, tuple):
+            state.out.append(SendUpstream(link.number, entry[0]))
+        else:
+            send_again(state, link, entry)
+    utterance = state.utterance
+    if utterance.item_id is not None:
+        utterance.end_ms, utterance.again_until = None, now + HEAR_AGAIN_S

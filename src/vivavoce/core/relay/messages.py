@@ -132,9 +132,7 @@ def read_client(message: bytes) -> Body:
         ClientError: it is no JSON object with a type, with the client's `event_id` if it could be read.
     """
     try:
-        body: Json = json.loads(
-            message, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite
-        )
+        body: Json = json.loads(message, object_pairs_hook=_unique, parse_constant=_no_number, parse_float=_finite)
     except ClientError:
         raise
     except RecursionError as error:

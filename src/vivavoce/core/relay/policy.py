@@ -96,8 +96,14 @@ def refuse_functions(names: Collection[str], tools: Any, param: str) -> None:  #
         ClientError: `invalid_value`, naming the first.
     """
     for index, tool in enumerate(tools if isinstance(tools, list) else ()):
-        if isinstance(tool, dict) and tool.get("name") in names:
+        if is_named(tool, names):
             raise invalid_content(f"{param}[{index}].name", f"the server has a function '{tool['name']}' of its own")
+
+
+def is_named(body: Any, names: Collection[str]) -> bool:  # JSON boundary
+    """Tell whether an object has one of these names."""
+    name = body.get("name") if isinstance(body, dict) else None
+    return isinstance(name, str) and name in names
 
 
 def _at(body: Body, path: str) -> Any:  # JSON boundary

@@ -22,19 +22,24 @@ _COPIED: Final = {
 }
 
 
-def seed_items(mirror: Mirror) -> list[tuple[MirrorItem, list[Body]]]:
-    """Return the items that a fresh upstream is given, in order, each with the bodies it is made of."""
+def seed_items(mirror: Mirror) -> tuple[list[tuple[MirrorItem, list[Body]]], frozenset[str]]:
+    """Return the items that a fresh upstream is given, in order, each with the bodies it is made of.
+
+    Returns:
+        The items, and the ids of those that are left out because there are too many after them.
+    """
     chosen: list[tuple[MirrorItem, list[Body]]] = []
     characters = 0
-    for item in reversed(list(mirror)):
+    items = list(mirror)
+    for index, item in reversed(list(enumerate(items))):
         bodies = seed_bodies(item)
         if not bodies:
             continue
         characters += sum(_characters(body) for body in bodies)
         if len(chosen) >= MAX_SEED_ITEMS or (chosen and characters > MAX_SEED_CHARACTERS):
-            break
+            return chosen[::-1], frozenset(older.id for older in items[: index + 1])
         chosen.append((item, bodies))
-    return chosen[::-1]
+    return chosen[::-1], frozenset()
 
 
 def seed_bodies(item: MirrorItem) -> list[Body]:
@@ -46,20 +51,29 @@ def seed_bodies(item: MirrorItem) -> list[Body]:
     if kind == "mcp_call":
         return _mcp_call(item)
     names = _COPIED.get(kind) if isinstance(kind, str) else None
+    if kind == "function_call" and item.body.get("status") in ("in_progress", "incomplete"):
+        return []  # nobody runs it, and its arguments may be half a text
     if names is None or any(not isinstance(item.body.get(name), str) for name in names):
         return []
     return [{"id": item.id, **{name: item.body[name] for name in names}}]
 
 
+def out_id(item_id: str) -> str:
+    """Return the id of the output that is told of an MCP call."""
+    return f"{item_id[:28]}_out"
+
+
 def _content(item: MirrorItem) -> Iterator[Body]:
+    audio = item.audio
     for part in item.parts():
         match part.get("type"):
             case "input_audio":
                 words = part.get("transcript")
                 if words:
                     yield {"type": "input_text", "text": words}
-                elif item.audio and words is None:
-                    yield {"type": "input_audio", "audio": joined_base64(item.audio)}
+                elif audio and words is None:
+                    yield {"type": "input_audio", "audio": joined_base64(audio)}
+                    audio = []
             case "output_audio" | "audio":
                 if part.get("transcript"):
                     yield {"type": "output_text", "text": part["transcript"]}
@@ -75,8 +89,9 @@ def _mcp_call(item: MirrorItem) -> list[Body]:
     if not isinstance(name, str) or not isinstance(output, str):
         return []
     given = arguments if isinstance(arguments, str) else "{}"
-    call = {"id": item.id, "type": "function_call", "name": name, "call_id": item.id, "arguments": given}
-    result = {"id": f"{item.id[:28]}_out", "type": "function_call_output", "call_id": item.id, "output": output}
+    call_id = item.id[:32]
+    call = {"id": item.id, "type": "function_call", "name": name, "call_id": call_id, "arguments": given}
+    result = {"id": out_id(item.id), "type": "function_call_output", "call_id": call_id, "output": output}
     return [call, result]
 
 

@@ -5,15 +5,20 @@ from typing import Final
 
 import msgspec
 
+from vivavoce.core.relay.endings import drop_hidden_items
+from vivavoce.core.relay.functions import ANSWER, begin_call
+from vivavoce.core.relay.journal import Asked
 from vivavoce.core.relay.links import Link, settle_asked
+from vivavoce.core.relay.messages import base64_bytes
+from vivavoce.core.relay.policy import is_named
 from vivavoce.core.relay.responses import OpenItem
 from vivavoce.core.relay.state import RelayState
-from vivavoce.core.relay.vocabulary import Body, CallTool, Json, SendUpstream
+from vivavoce.core.relay.vocabulary import Body, Json
 from vivavoce.protocol.errors import ErrorDetail
 from vivavoce.protocol.extensions import ResponseCost, ResponseReport
 from vivavoce.protocol.responses import Usage
 
-ANSWER: Final = "response.create"  # what our own request for a response is settled by: its `created`
+_CANCEL: Final = "response.cancel"
 _STREAMS: Final = {
     "response.output_text.delta": "text",
     "response.output_audio_transcript.delta": "transcript",
@@ -22,28 +27,15 @@ _STREAMS: Final = {
 
 def is_of_server(state: RelayState, item: Body) -> bool:
     """Tell whether an item is a call of a function of the server."""
-    return item.get("type") == "function_call" and item.get("name") in state.calls.names
+    return item.get("type") == "function_call" and is_named(item, state.calls.names)
 
 
-def place_item(state: RelayState, item_id: str, previous_id: Json) -> None:
-    """An output item has its place in the conversation."""
-    for response in state.responses.open.values():
-        if item_id in response.items:
-            response.items[item_id].previous_id = previous_id
-
-
-def finish_item(state: RelayState, item_id: str) -> None:
-    """The conversation has an output item whole."""
-    for response in state.responses.open.values():
-        if item_id in response.items:
-            response.items[item_id].is_done = True
-
-
-def refused(state: RelayState, asked: str, error: Body) -> None:
-    """The upstream refused a request of ours."""
-    if asked == ANSWER:
-        state.calls.is_asked = False
-        state.calls.owes_answer = error.get("code") == "conversation_already_has_active_response"
+def response_key(params: Json) -> str:
+    """Return what tells requests for responses apart, and is seen in the response: where it writes, its metadata."""
+    given = params if isinstance(params, dict) else {}
+    where = "none" if given.get("conversation") == "none" else "auto"
+    metadata = given.get("metadata")
+    return where if not metadata else f"{where} {msgspec.json.encode(metadata, order='sorted')!r}"
 
 
 # Responses ------------------------------------------------------------------------------------------------------
@@ -51,29 +43,39 @@ def refused(state: RelayState, asked: str, error: Body) -> None:
 
 def _created(state: RelayState, link: Link, event: Body, now: float) -> Body | None:
     body = event.get("response")
-    if not isinstance(body, dict):
+    if not isinstance(body, dict) or not isinstance(body.get("id"), str):
         return event
-    is_asked = state.journal.settle("response.created")
-    is_mine = not is_asked and settle_asked(link, ANSWER)
-    is_automatic = not is_asked and not is_mine
+    is_default = body.get("conversation_id") is not None
+    is_mine = is_default and settle_asked(link, ANSWER)
+    rival = _waiting_request(state, body) if not is_mine else None
+    is_detected = is_default and not is_mine and state.utterance.owes_answer
+    if rival is not None and not is_detected:
+        state.journal.drop(rival)
+    is_automatic = not is_mine and (is_detected or rival is None)
     too_dear = state.spending.admit(now) if is_automatic else None
-    response = state.responses.begin(body, is_mine=is_mine)
-    if response is None:
-        return event
+    if is_automatic:
+        state.spending.expect()
+    response = state.responses.begin(body, rival if is_detected else None)
+    assert response is not None, "it has an id"
     state.spending.begin(response.id, now)
-    if response.is_default:
+    if is_default:
         state.utterance.owes_answer = False
-        if not state.calls.running:
-            state.calls.drop_debt()  # it sees all that the functions returned
-        state.calls.is_asked = False
+        state.calls.see()
     if too_dear is not None:
         _stop(state, link, response.id, too_dear)
     return event
 
 
+def _waiting_request(state: RelayState, body: Body) -> Asked | None:
+    """Return the client's request that a response most likely answers."""
+    where = "auto" if body.get("conversation_id") is not None else "none"
+    key = response_key({"conversation": where, "metadata": body.get("metadata")})
+    return state.journal.waiting(ANSWER, key) or state.journal.waiting(ANSWER, where)
+
+
 def _stop(state: RelayState, link: Link, response_id: str, reason: str) -> None:
     """End a response that nobody may pay for."""
-    state.ask(link, {"type": "response.cancel", "response_id": response_id}, "response.cancel")
+    state.ask(link, {"type": "response.cancel", "response_id": response_id}, f"{_CANCEL} {response_id}")
     state.report(ErrorDetail(type="insufficient_quota", code="insufficient_quota", message=reason))
 
 
@@ -85,12 +87,17 @@ def _done(state: RelayState, link: Link, event: Body, now: float) -> Body | None
     cost = 0.0
     if response is not None:
         cost = state.spending.charge(response.id, _model(link), _usage(body.get("usage")), now)
-        settle_asked(link, "response.cancel")
+        settle_asked(link, f"{_CANCEL} {response.id}")
+        drop_hidden_items(state, response)
+        if response.rival is not None:
+            state.journal.drop(response.rival)  # a request beside this response would have been refused by now
+        if response.is_default:
+            state.journal.settle("response.done")
     output = body.get("output")
     items = [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []
     visible = [item for item in items if not is_of_server(state, item)]
     if any(item.get("type") == "function_call" for item in visible):
-        state.calls.drop_debt()  # the client answers its own calls, and with them ours
+        state.calls.owes_answer = False  # the client answers its own calls, and with them ours
     shown = body if len(visible) == len(items) else {**body, "output": visible}
     if state.client.shows_cost:
         report = ResponseReport(cost=ResponseCost(usd=cost, session=state.spending.report(now)))
@@ -123,58 +130,28 @@ def _item_added(state: RelayState, link: Link, event: Body, now: float) -> Body 
     if is_hidden:
         state.client.hidden.add(item["id"])
     if response is not None:
-        response.items[item["id"]] = OpenItem(item, event.get("output_index"), is_hidden)
-    return None if is_hidden else event
+        index = event.get("output_index")
+        response.items[item["id"]] = OpenItem(item, response.shown_index(index), is_hidden)
+        if is_hidden and isinstance(index, int):
+            response.hidden.append(index)
+            state.responses.is_shifted = True
+    return None if is_hidden else _with_shown_index(state, event)
 
 
 def _item_done(state: RelayState, link: Link, event: Body, now: float) -> Body | None:
     response, item = state.responses.get(event.get("response_id")), event.get("item")
     if not isinstance(item, dict) or not isinstance(item.get("id"), str):
         return event
-    if response is not None:
-        response.items.pop(item["id"], None)
-        if not state.is_hidden(item["id"]):
-            response.done_items[item["id"]] = item
+    known = None if response is None else response.items.get(item["id"])
+    if known is not None:
+        known.final = item
     if not state.is_hidden(item["id"]):
-        return event
-    if response is not None and response.is_default and item.get("status") != "incomplete":
-        _call(state, response.id, item)
+        return _with_shown_index(state, event)
+    if response is not None and response.is_default and item.get("status") == "incomplete":
+        state.mirror.remove(item["id"])
+    elif response is not None and response.is_default:
+        begin_call(state, response.id, item)
     return None
-
-
-def _call(state: RelayState, response_id: str, item: Body) -> None:
-    call_id, name, arguments = (item.get(key) for key in ("call_id", "name", "arguments"))
-    if isinstance(call_id, str) and isinstance(name, str) and isinstance(arguments, str):
-        state.client.hidden.add(call_id)
-        state.calls.begin(call_id, response_id)
-        state.out.append(CallTool(call_id, name, arguments))
-
-
-def answer_calls(state: RelayState, link: Link, now: float) -> None:
-    """Ask for the answer that is owed for the outputs of functions, when nothing stands in its way."""
-    calls = state.calls
-    if calls.running or calls.is_asked or state.responses.default() is not None:
-        return
-    if calls.held:
-        for message in calls.held:
-            state.journal.ask(message, ANSWER, {})
-            state.out.append(SendUpstream(link.number, message))
-        calls.held.clear()
-        calls.drop_debt()
-        return
-    is_blocked = state.utterance.item_id or state.utterance.owes_answer or state.journal.is_waiting(ANSWER)
-    if not calls.owes_answer or is_blocked:
-        return
-    too_dear = state.spending.admit(now)
-    if too_dear is not None:
-        calls.drop_debt()
-        state.report(ErrorDetail(type="insufficient_quota", code="insufficient_quota", message=too_dear))
-        return
-    calls.is_asked = True
-    state.ask(link, {"type": ANSWER}, ANSWER)
-
-
-# Content --------------------------------------------------------------------------------------------------------
 
 
 def _content(state: RelayState, link: Link, event: Body, now: float) -> Body | None:
@@ -185,14 +162,22 @@ def _content(state: RelayState, link: Link, event: Body, now: float) -> Body | N
     item = state.mirror.get(event.get("item_id")) if stream else None
     if stream and item is not None:
         state.mirror.write(item, event.get("content_index", 0), stream, event.get("delta"))
-    return event
+    return _with_shown_index(state, event)
 
 
 def _audio(state: RelayState, link: Link, event: Body, now: float) -> Body | None:
     delta, item_id = event.get("delta"), event.get("item_id")
     if isinstance(delta, str) and isinstance(item_id, str):
-        state.mirror.hear(item_id, len(delta) * 3 // 4 - delta.endswith("=") - delta.endswith("=="))
-    return event
+        state.mirror.hear(item_id, base64_bytes(delta))
+    return _with_shown_index(state, event)
+
+
+def _with_shown_index(state: RelayState, event: Body) -> Body:
+    """Return an event with the output index that the client knows: it does not see the server's calls."""
+    response = state.responses.get(event.get("response_id"))
+    if response is None or not response.hidden:
+        return event
+    return {**event, "output_index": response.shown_index(event.get("output_index"))}
 
 
 NOTES: Final[dict[str, Callable[[RelayState, Link, Body, float], Body | None]]] = {
@@ -212,6 +197,9 @@ NOTES: Final[dict[str, Callable[[RelayState, Link, Body, float], Body | None]]] 
             "response.output_audio.done",
             "response.function_call_arguments.delta",
             "response.function_call_arguments.done",
+            "response.mcp_call_arguments.delta",
+            "response.mcp_call_arguments.done",
+            "response.output_text.annotation.added",
         ),
         _content,
     ),

@@ -5,9 +5,9 @@ from typing import Final
 
 import msgspec
 
+from vivavoce.core.relay.journal import Asked
 from vivavoce.core.relay.vocabulary import Body, Json
 
-DISCONNECTED: Final = "upstream_disconnected"
 _PART_NAMES: Final = {"text": "output_text", "audio": "output_audio"}
 
 
@@ -20,14 +20,14 @@ class OpenPart(msgspec.Struct):
 
 
 class OpenItem(msgspec.Struct):
-    """An output item that is being written."""
+    """An output item, from its `added` to the end of its response."""
 
     body: Body
-    output_index: Json
+    output_index: Json  # as the client sees it
     is_hidden: bool = False
-    previous_id: Json = None  # as `conversation.item.added` said
-    is_done: bool = False  # `conversation.item.done` was passed on
+    final: Body | None = None  # as its `done` showed it
     arguments: str = ""
+    has_arguments: bool = False  # they are done
     parts: dict[int, OpenPart] = {}
 
 
@@ -36,28 +36,35 @@ class OpenResponse(msgspec.Struct):
 
     id: str
     body: Body
-    is_mine: bool = False  # a function of the server caused it
+    rival: Asked | None = None  # a request that it may answer, unless it is the detector's
     items: dict[str, OpenItem] = {}
-    done_items: dict[str, Body] = {}
+    hidden: list[int] = []  # the output indices of hidden items
 
     @property
     def is_default(self) -> bool:
         """Return whether it writes to the default conversation."""
         return self.body.get("conversation_id") is not None
 
+    def shown_index(self, index: Json) -> Json:
+        """Return what an output index is without the hidden items."""
+        return index - sum(hidden < index for hidden in self.hidden) if isinstance(index, int) else index
+
 
 class Responses:
     """The open responses of a session, by id."""
 
+    __slots__ = ("is_shifted", "open")
+
     def __init__(self) -> None:
         self.open: dict[str, OpenResponse] = {}
+        self.is_shifted = False  # output indices are others than the client sees
 
-    def begin(self, body: Body, *, is_mine: bool) -> OpenResponse | None:
+    def begin(self, body: Body, rival: Asked | None) -> OpenResponse | None:
         """Take `response.created`; None if it has no id."""
         id_ = body.get("id")
         if not isinstance(id_, str):
             return None
-        self.open[id_] = OpenResponse(id_, body, is_mine)
+        self.open[id_] = OpenResponse(id_, body, rival)
         return self.open[id_]
 
     def get(self, response_id: Json) -> OpenResponse | None:
@@ -65,25 +72,32 @@ class Responses:
 
     def end(self, response_id: Json) -> OpenResponse | None:
         """Take `response.done`."""
-        return self.open.pop(response_id, None) if isinstance(response_id, str) else None
+        ended = self.open.pop(response_id, None) if isinstance(response_id, str) else None
+        self.is_shifted = any(response.hidden for response in self.open.values())
+        return ended
 
     def default(self) -> OpenResponse | None:
         """Return the response that writes to the default conversation."""
         return next((response for response in self.open.values() if response.is_default), None)
 
     def item(self, event: Body) -> OpenItem | None:
-        """Return the open item that an event is about."""
+        """Return the item of an open response that an event is about."""
         response = self.get(event.get("response_id"))
         item_id = event.get("item_id")
         return None if response is None or not isinstance(item_id, str) else response.items.get(item_id)
+
+    def owns(self, item_id: str) -> bool:
+        """Tell whether an item is the output of an open response."""
+        return any(item_id in response.items for response in self.open.values())
 
     def follow(self, type_: str, event: Body) -> None:
         """Take an event about the content of an open item."""
         item = self.item(event)
         if item is None:
             return
-        if type_ == "response.function_call_arguments.delta":
-            item.arguments += _text(event.get("delta"))
+        if type_.startswith("response.function_call_arguments."):
+            item.has_arguments = item.has_arguments or type_.endswith(".done")
+            item.arguments += text_of(event.get("delta"))
             return
         index = event.get("content_index")
         if not isinstance(index, int):
@@ -99,7 +113,7 @@ class Responses:
 def _follow_part(part: OpenPart, type_: str, event: Body) -> None:
     match type_:
         case "response.output_text.delta" | "response.output_audio_transcript.delta":
-            part.words += _text(event.get("delta"))
+            part.words += text_of(event.get("delta"))
         case "response.output_text.done":
             part.open.discard("text")
         case "response.output_audio_transcript.done":
@@ -110,32 +124,12 @@ def _follow_part(part: OpenPart, type_: str, event: Body) -> None:
             part.open.discard("part")
 
 
-def failed(response: OpenResponse, message: str) -> Iterator[Body]:
-    """Yield the events that end a response whose upstream is gone, without their event ids: every `done`, once."""
-    output: list[Body] = []
-    for item_id, item in response.items.items():
-        if item.is_hidden:
-            continue
-        common = {"response_id": response.id, "item_id": item_id, "output_index": item.output_index}
-        yield from _end_content(item, common)
-        body = {**item.body, "status": "incomplete", **_written(item)}
-        if response.is_default and not item.is_done:
-            yield {"type": "conversation.item.done", "previous_item_id": item.previous_id, "item": body}
-        place = {"response_id": response.id, "output_index": item.output_index}
-        yield {"type": "response.output_item.done", **place, "item": body}
-        output.append(body)
-    error = {"type": "server_error", "code": DISCONNECTED, "message": message}
-    details = {"type": "failed", "error": error}
-    done = [*response.done_items.values(), *output]
-    ended = {**response.body, "status": "failed", "status_details": details, "output": done, "usage": None}
-    yield {"type": "response.done", "response": ended}
-
-
-def _end_content(item: OpenItem, common: Body) -> Iterator[Body]:
-    if item.body.get("type") == "function_call":
+def content_ends(response: OpenResponse, item_id: str, item: OpenItem) -> Iterator[Body]:
+    """Yield every `done` that the content of an item lacks, without event ids."""
+    common = {"response_id": response.id, "item_id": item_id, "output_index": item.output_index}
+    if item.body.get("type") == "function_call" and not item.has_arguments:
         call = {"call_id": item.body.get("call_id"), "name": item.body.get("name"), "arguments": item.arguments}
         yield {"type": "response.function_call_arguments.done", **common, **call}
-        return
     for index, part in item.parts.items():
         place = {**common, "content_index": index}
         if "text" in part.open:
@@ -149,15 +143,19 @@ def _end_content(item: OpenItem, common: Body) -> Iterator[Body]:
             yield {"type": "response.content_part.done", **place, "part": shown}
 
 
-def _written(item: OpenItem) -> Body:
-    """Return the members of an item that hold what was written of it."""
-    if item.body.get("type") == "function_call":
-        return {"arguments": item.arguments}
-    if item.body.get("type") != "message":
-        return {}
-    names = {"text": "text", "audio": "transcript"}
-    return {"content": [{"type": _PART_NAMES[part.kind], names[part.kind]: part.words} for part in item.parts.values()]}
+def cut_body(item: OpenItem) -> Body:
+    """Return an item that ends before it is whole."""
+    body = {**item.body, "status": "incomplete"}
+    if body.get("type") == "function_call":
+        body["arguments"] = item.arguments
+    elif body.get("type") == "message":
+        names = {"text": "text", "audio": "transcript"}
+        body["content"] = [
+            {"type": _PART_NAMES[part.kind], names[part.kind]: part.words} for part in item.parts.values()
+        ]
+    return body
 
 
-def _text(value: Json) -> str:
+def text_of(value: Json) -> str:
+    """Return a text of an event, empty where there is none."""
     return value if isinstance(value, str) else ""

@@ -4,14 +4,12 @@ from typing import Final
 
 from vivavoce.core.lifecycle import TAKES_INPUT, Lifecycle, advance
 from vivavoce.core.limits import UNLIMITED_SESSION_S
-from vivavoce.core.relay import client_events, connecting, response_events, upstream_events
-from vivavoce.core.relay.links import CLOSE_MESSAGE, Link, LinkPhase, closed, settle_asked
+from vivavoce.core.relay import client_events, connecting, endings, functions, hearing_events, upstream_events
+from vivavoce.core.relay.links import Link, LinkPhase, closed
 from vivavoce.core.relay.messages import appended_bytes, audio_delta, read_upstream
-from vivavoce.core.relay.mirror import MirrorItem
 from vivavoce.core.relay.setting import RelaySetting
 from vivavoce.core.relay.state import RelayState
 from vivavoce.core.relay.vocabulary import (
-    Body,
     CancelTool,
     ClientMessage,
     CloseUpstream,
@@ -38,13 +36,13 @@ from vivavoce.protocol.errors import session_expired
 from vivavoce.protocol.ids import IdSource
 
 _BROKEN: Final = UpstreamFault("broken", "The upstream sent what is no event.")
-_REFUSED: Final = UpstreamFault("refused", "The upstream refused the session.")
-_EXHAUSTED: Final = UpstreamFault("quota_exhausted", "The upstream serves this account no more.")
 _TIMEOUT: Final = UpstreamFault("timeout", "The upstream did not open a session in time.")
 
 
 class RelaySession:
     """A conversation that another Realtime server leads."""
+
+    __slots__ = ("_state",)
 
     def __init__(self, setting: RelaySetting, ids: IdSource, spending: Spending) -> None:
         self._state = RelayState(setting, ids, spending)
@@ -79,6 +77,8 @@ class RelaySession:
         link = state.links.live
         if link is None or link.number != number or state.span.lifecycle not in TAKES_INPUT:
             return False
+        if state.responses.is_shifted:
+            return False
         delta = audio_delta(message)
         if delta is None:
             return False
@@ -105,7 +105,9 @@ class RelaySession:
         if state.span.lifecycle not in TAKES_INPUT:
             return []
         if state.span.ends_at is not None and now >= state.span.ends_at:
-            return self._expire()
+            return self._expire(now)
+        if state.utterance.again_until is not None and now >= state.utterance.again_until:
+            hearing_events.give_up_hearing(state)
         state.span.is_impatient = links.live is not None and now >= connecting.patience_ends_at(state, links.live)
         if links.next is not None and links.next.phase is not LinkPhase.READY and now >= links.next.deadline:
             state.out.append(CloseUpstream(links.next.number))
@@ -133,6 +135,7 @@ class RelaySession:
             (links.dial_at, DeadlineReason.UPSTREAM_RETRY),
             (connect_at, DeadlineReason.UPSTREAM_TIMEOUT),
             (self._rollover_at(), DeadlineReason.UPSTREAM_ROLLOVER),
+            (state.utterance.again_until, DeadlineReason.UPSTREAM_TIMEOUT),
         )
         known = [Deadline(at, reason) for at, reason in times if at is not None]
         return min(known, key=lambda deadline: deadline.at, default=None)
@@ -148,10 +151,8 @@ class RelaySession:
     def _dispatch(self, input: RelayInput, now: float) -> None:
         state = self._state
         match input:
-            case ClientMessage():
+            case ClientMessage() | ClientRejected():
                 self._take_client(input, now)
-            case ClientRejected(error=detail):
-                state.report(detail)
             case UpstreamMessage(link=number, message=message):
                 self._take_upstream(state.links.get(number), message, now)
             case UpstreamOpened(link=number):
@@ -161,16 +162,18 @@ class RelaySession:
             case UpstreamClosed(link=number, code=code):
                 self._failed(state.links.get(number), closed(code), now)
             case ToolReturned():
-                self._returned(input)
+                functions.take_output(state, input)
             case Draining(is_final=is_final):
                 self._drain(is_final, now)
             case _:
                 pass
 
-    def _take_client(self, input: ClientMessage, now: float) -> None:
+    def _take_client(self, input: ClientMessage | ClientRejected, now: float) -> None:
         state = self._state
         if state.links.live is None or state.client.held:
             state.client.held.append(input)
+        elif isinstance(input, ClientRejected):
+            state.report(input.error)
         else:
             client_events.take_message(state, input, now)
 
@@ -182,63 +185,25 @@ class RelaySession:
         if body is None:
             state.out.append(CloseUpstream(link.number))
             self._failed(link, _BROKEN, now)
-        elif link is state.links.live:
-            upstream_events.pass_event(state, link, message, body, now)
-            if _is_expiry(body):
-                state.out.append(CloseUpstream(link.number))
-                self._failed(link, UpstreamFault("closed", CLOSE_MESSAGE), now)
+        elif link is not state.links.live:
+            connecting.prepare(state, link, message, body, now)
         else:
-            self._prepare(link, body, now)
-
-    def _prepare(self, link: Link, body: Body, now: float) -> None:
-        """Take an event of a link that is not in use yet."""
-        state, type_ = self._state, body["type"]
-        session, item, error = body.get("session"), body.get("item"), body.get("error")
-        if link.phase is LinkPhase.GREETING:
-            if type_ == "session.created" and isinstance(session, dict):
-                connecting.greet(state, link, session, now)
-            elif type_ == "error" and isinstance(error, dict):
-                is_fatal = error.get("code") in upstream_events.FATAL_ERRORS
+            upstream_events.pass_event(state, link, message, body, now)
+            if link.fault is not None:
                 state.out.append(CloseUpstream(link.number))
-                self._failed(link, _EXHAUSTED if is_fatal else _REFUSED, now)
-            return
-        if type_ == "session.updated" and isinstance(session, dict):
-            link.session = session
-            settle_asked(link, type_)
-        elif type_ == "conversation.item.added" and isinstance(item, dict):
-            settle_asked(link, str(item.get("id")))
-        elif type_ == "conversation.item.deleted":
-            settle_asked(link, f"-{body.get('item_id')}")
-        elif type_ == "error" and isinstance(error, dict):
-            link.asked.pop(str(error.get("event_id")), None)
-        connecting.settle_seed(state, link, now)
+                self._failed(link, link.fault, now)
 
     def _greeted_by(self, link: Link | None) -> None:
         if link is not None and link.phase is LinkPhase.DIALING:
             link.phase = LinkPhase.GREETING
 
     def _failed(self, link: Link | None, fault: UpstreamFault, now: float) -> None:
-        state = self._state
         if link is None:
             return
-        if link is state.links.live:
-            connecting.lose(state, _EXHAUSTED if link.is_doomed else fault, now)
+        if link is self._state.links.live:
+            connecting.lose(self._state, fault, now)
         else:
-            connecting.fail(state, fault, now)
-
-    def _returned(self, input: ToolReturned) -> None:
-        """A function has returned: its output becomes an item that the client does not see."""
-        state = self._state
-        if not state.calls.end(input.call_id):
-            return
-        item_id = state.ids.make("item")
-        item = {"id": item_id, "type": "function_call_output", "call_id": input.call_id, "output": input.output}
-        link = state.links.live
-        state.client.hidden.add(item_id)
-        state.mirror.add(MirrorItem(item_id, item, 0 if link is None else link.number, True), state.mirror.last_id())
-        if link is not None:
-            link.seeded[item_id] = 0
-            state.ask(link, {"type": "conversation.item.create", "item": item}, item_id)
+            connecting.fail(self._state, fault, now)
 
     # Endings --------------------------------------------------------------------------------------------------
 
@@ -249,15 +214,23 @@ class RelaySession:
                 connecting.dial(state, now)
             connecting.replace(state, now)
             while state.links.live is not None and state.client.held:
-                client_events.take_message(state, state.client.held.popleft(), now)
+                held, state.client.held = state.client.held, []
+                for input in held:
+                    self._take_client(input, now)
             if state.links.live is not None:
-                response_events.answer_calls(state, state.links.live, now)
-        if state.span.lifecycle is Lifecycle.DRAINING and not state.responses.open:
+                functions.answer_calls(state, state.links.live, now)
+        if state.span.lifecycle is Lifecycle.DRAINING and not self._has_unfinished():
             state.span.lifecycle = advance(state.span.lifecycle, Lifecycle.CLOSING)
             state.out.append(Close(1012, "The server is restarting."))
         if state.span.lifecycle is Lifecycle.CLOSING:
-            self._release()
+            self._release(now)
         return self._drained()
+
+    def _has_unfinished(self) -> bool:
+        """Tell whether the client waits for an answer or for the words of what it said."""
+        state = self._state
+        is_owed = state.utterance.owes_answer or state.calls.is_busy() or state.journal.is_waiting("response.create")
+        return bool(state.responses.open or is_owed or state.client.untranscribed)
 
     def _drained(self) -> list[RelayOutput]:
         outputs, self._state.out = self._state.out, []
@@ -274,13 +247,13 @@ class RelaySession:
         connecting.dial(state, now)
         return self._drained()
 
-    def _expire(self) -> list[RelayOutput]:
+    def _expire(self, now: float) -> list[RelayOutput]:
         state = self._state
         detail = session_expired(round(state.setting.lifetime_s / 60)).detail
         state.report(detail)
         state.out.append(Close(1001, detail.message))
         state.span.lifecycle = advance(state.span.lifecycle, Lifecycle.CLOSING)
-        self._release()
+        self._release(now)
         return self._drained()
 
     def _drain(self, is_final: bool, now: float) -> None:
@@ -288,31 +261,29 @@ class RelaySession:
         if state.span.lifecycle is Lifecycle.ACTIVE:
             state.span.lifecycle = advance(state.span.lifecycle, Lifecycle.DRAINING)
         if is_final:
-            for response in list(state.responses.open.values()):
-                state.spending.charge(response.id, None, None, now)
-            state.responses.open.clear()
+            endings.finish_items(state)
+            endings.end_responses(state, now, is_cancelled=True)
+            endings.give_up_transcripts(state)
+            state.span.lifecycle = advance(state.span.lifecycle, Lifecycle.CLOSING)
+            state.out.append(Close(1012, "The server is restarting."))
 
     def _disconnect(self, now: float) -> list[RelayOutput]:
         state = self._state
         if state.span.lifecycle is Lifecycle.CLOSED:
             return []
-        for response_id in list(state.responses.open):
-            state.spending.charge(response_id, None, None, now)
         state.span.lifecycle = advance(state.span.lifecycle, Lifecycle.CLOSED)
-        self._release()
+        self._release(now)
         return self._drained()
 
-    def _release(self) -> None:
+    def _release(self, now: float) -> None:
         """End what runs for the session."""
         state = self._state
         for link in (state.links.live, state.links.next):
             if link is not None:
                 state.out.append(CloseUpstream(link.number))
         state.out.extend(CancelTool(call_id) for call_id in state.calls.running)
+        for response_id in state.responses.open:
+            state.spending.charge(response_id, None, None, now)
+        state.responses.open.clear()
         state.links.live = state.links.next = None
         state.calls.running.clear()
-
-
-def _is_expiry(body: Body) -> bool:
-    error = body.get("error") if body["type"] == "error" else None
-    return isinstance(error, dict) and error.get("code") == upstream_events.EXPIRED

@@ -5,7 +5,9 @@ from typing import Any, Final
 import msgspec
 
 from vivavoce.core.relay.links import Link
+from vivavoce.core.relay.policy import is_named
 from vivavoce.core.relay.state import RelayState
+from vivavoce.core.relay.tools import tool_of
 from vivavoce.core.relay.vocabulary import Body
 from vivavoce.protocol.extensions import SessionExtension
 
@@ -14,14 +16,15 @@ _OURS: Final = ("engine", "locked", "cost")  # of the extension; the rest may co
 
 def shown_session(state: RelayState, link: Link, now: float | None = None) -> Body:
     """Return the session object for the client; `now` is known where cost is to be shown."""
-    session: Body = {**link.session, "id": state.setting.session_id, "expires_at": state.span.expires_at}
+    upstream = link.session
+    session: Body = {**upstream, "id": state.setting.session_id, "expires_at": state.span.expires_at}
     tools = session.get("tools")
     if isinstance(tools, list) and state.calls.names:
-        session["tools"] = [tool for tool in tools if not _is_function_of(tool, state.calls.names)]
+        session["tools"] = [tool for tool in tools if not is_named(tool, state.calls.names)]
     extension = SessionExtension(engine=state.setting.targets[link.target], locked=state.setting.locked)
     if state.client.shows_cost and now is not None:
         extension = msgspec.structs.replace(extension, cost=state.spending.report(now))
-    upstreams = link.session.get("vivavoce")
+    upstreams = upstream.get("vivavoce")
     theirs = upstreams if isinstance(upstreams, dict) else {}
     ours = {
         name: value for name, value in msgspec.to_builtins(extension).items() if name in _OURS or name not in theirs
@@ -32,13 +35,9 @@ def shown_session(state: RelayState, link: Link, now: float | None = None) -> Bo
 
 def with_functions(state: RelayState, session: Body, *, is_whole: bool) -> Body:
     """Return a session object for the upstream: where it has tools, or is a whole one, with the server's functions."""
-    functions = state.calls.shown
+    functions = [tool_of(function) for function in state.calls.functions]
     if not functions or not (is_whole or "tools" in session):
         return session
     tools = session.get("tools")
     given: list[Any] = tools if isinstance(tools, list) else []  # JSON boundary
     return {**session, "tools": [*given, *functions]}
-
-
-def _is_function_of(tool: Any, names: frozenset[str]) -> bool:  # JSON boundary
-    return isinstance(tool, dict) and tool.get("name") in names

@@ -1,6 +1,5 @@
 """All that a relayed session knows, and how it speaks."""
 
-from collections import deque
 from typing import Final
 
 import msgspec
@@ -15,6 +14,7 @@ from vivavoce.core.relay.setting import RelaySetting
 from vivavoce.core.relay.tools import ServerCalls
 from vivavoce.core.relay.vocabulary import Body, ClientMessage, Json, PassOn, RelayOutput, SendUpstream
 from vivavoce.core.spending import Spending
+from vivavoce.core.vocabulary import ClientRejected
 from vivavoce.protocol.errors import ErrorDetail
 from vivavoce.protocol.ids import IdSource
 
@@ -48,8 +48,16 @@ class Utterance(msgspec.Struct):
     item_id: str | None = None  # as the client knows it
     start_ms: float = 0.0
     end_ms: float | None = None  # the detector has heard the end
-    is_again: bool = False  # its audio goes over a fresh link, whose detector has not heard it yet
+    is_stopped: bool = False  # the client was told of the end
+    again_until: float | None = None  # its audio goes over a fresh link, whose detector is to hear it by then
     owes_answer: bool = False  # the last one was committed, and its automatic response has not begun
+
+
+class Committed(msgspec.Struct):
+    """Audio that was committed and has not been added to the conversation yet."""
+
+    item_id: str
+    audio: list[bytes]
 
 
 class ClientView(msgspec.Struct):
@@ -59,18 +67,31 @@ class ClientView(msgspec.Struct):
     is_greeted: bool = False
     target: int = 0  # that answers
     configuration_version: int = 0
-    updates: deque[Body] = deque()  # without an answer yet
+    updates: list[Body] = []  # without an answer yet
     shows_cost: bool = False
-    held: deque[ClientMessage] = deque()  # until there is a link
-    aliases: dict[str, str] = {}  # an upstream's id of an item -> the one that the client knows
-    real_ids: dict[str, str] = {}  # the other way round
-    hidden: set[str] = set()  # items of which it knows nothing, and requests of ours
-    spoken: dict[str, list[bytes]] = {}  # audio of items that were committed and not added yet
-    untranscribed: set[str] = set()  # items whose words are to come
+    held: list[ClientMessage | ClientRejected] = []  # until there is a link
+    hidden: set[str] = set()  # items of which it knows nothing, and their calls
+    committed: Committed | None = None
+    untranscribed: dict[str, None] = {}  # items whose words are to come
 
 
 class RelayState:
     """The state of one relayed session."""
+
+    __slots__ = (
+        "calls",
+        "client",
+        "ids",
+        "journal",
+        "links",
+        "mirror",
+        "out",
+        "responses",
+        "setting",
+        "span",
+        "spending",
+        "utterance",
+    )
 
     def __init__(self, setting: RelaySetting, ids: IdSource, spending: Spending) -> None:
         self.setting = setting
@@ -99,14 +120,18 @@ class RelayState:
         """Tell the client of a fault that is not its own."""
         self.report(ErrorDetail(type="server_error", code=code, message=message))
 
-    def ask(self, link: Link, body: Body, answer: str) -> None:
+    def ask(self, link: Link, body: Body, answer: str) -> str:
         """Send an upstream an event of ours; `answer` names what settles it: an item's id, or the event's type.
 
         The client sees neither the answer nor an error.
+
+        Returns:
+            The id of the event.
         """
         event_id = self.ids.make("event")
-        link.asked[event_id] = answer
+        link.told.asked[event_id] = answer
         self.out.append(SendUpstream(link.number, encode({**body, "event_id": event_id})))
+        return event_id
 
     def is_hidden(self, item_id: Json) -> bool:
         """Tell whether the client knows nothing of an item."""

@@ -21,16 +21,27 @@ class ServerCall(msgspec.Struct):
     response_id: str
 
 
+class HeldRequest(msgspec.Struct):
+    """A `response.create` of the client that waits for the outputs of functions."""
+
+    message: bytes
+    event_id: str | None
+    key: str
+
+
 class ServerCalls:
     """The calls of a session, and the answer that is owed for them."""
 
+    __slots__ = ("functions", "held", "is_asked", "names", "owes_answer", "running", "unseen")
+
     def __init__(self, functions: Collection[FunctionSpec]) -> None:
+        self.functions = functions
         self.names = frozenset(function.name for function in functions)
-        self.shown = [tool_of(function) for function in functions]  # as the upstream is given them
         self.running: dict[str, ServerCall] = {}
+        self.unseen: set[str] = set()  # outputs that the upstream has not taken yet
         self.owes_answer = False
         self.is_asked = False  # the response that answers was asked for
-        self.held: list[bytes] = []  # the client's `response.create`, until the outputs are there
+        self.held: list[HeldRequest] = []
 
     def begin(self, call_id: str, response_id: str) -> None:
         self.running[call_id] = ServerCall(call_id, response_id)
@@ -40,9 +51,15 @@ class ServerCalls:
         """Take the end of a call; False if it is not open."""
         return self.running.pop(call_id, None) is not None
 
-    def drop_debt(self) -> None:
-        """Another answer comes, or the user speaks: none is owed."""
-        self.owes_answer = False
+    def see(self) -> None:
+        """A response has begun: where it sees all that the functions return, nothing more is owed for it."""
+        if not self.running and not self.unseen:
+            self.owes_answer = False
+        self.is_asked = False
+
+    def is_busy(self) -> bool:
+        """Tell whether outputs or the answer to them are to come."""
+        return bool(self.running or self.owes_answer or self.held)
 
 
 def tool_of(function: FunctionSpec) -> Body:

@@ -5,44 +5,52 @@ from typing import Final
 
 import msgspec
 
-from vivavoce.core.relay import hearing_events, response_events
-from vivavoce.core.relay.journal import SETTLED_BY
-from vivavoce.core.relay.links import Link, settle_asked
-from vivavoce.core.relay.messages import AudioDelta, encode
+from vivavoce.core.relay import functions, hearing_events, response_events, seeding
+from vivavoce.core.relay.journal import SETTLED_BY, Asked
+from vivavoce.core.relay.links import CLOSE_MESSAGE, Link, settle_asked
+from vivavoce.core.relay.messages import encode, read_upstream
 from vivavoce.core.relay.mirror import MirrorItem
 from vivavoce.core.relay.old_items import cut, output_bytes_per_ms
+from vivavoce.core.relay.places import add_item, shown_with_place
 from vivavoce.core.relay.showing import shown_session
 from vivavoce.core.relay.state import FINAL_EVENTS, RelayState
-from vivavoce.core.relay.vocabulary import Body, Json, PassOn
+from vivavoce.core.relay.vocabulary import Body, FaultKind, Json, PassOn, UpstreamFault
 from vivavoce.core.vocabulary import StartTrace
 from vivavoce.protocol.session import TracingChoice
 
+REFUSED_FIELDS: Final = "upstream_refused_configuration"
 # What the upstream itself says when it ends a session for good.
-FATAL_ERRORS: Final = frozenset(
-    {"insufficient_quota", "invalid_api_key", "account_deactivated", "billing_hard_limit_reached"}
-)
-EXPIRED: Final = "session_expired"
+_FATAL_KINDS: Final[dict[str, FaultKind]] = {
+    "insufficient_quota": "quota_exhausted",
+    "billing_hard_limit_reached": "quota_exhausted",
+    "credit_balance_exhausted": "quota_exhausted",
+    "account_deactivated": "unauthorized",
+    "invalid_api_key": "unauthorized",
+    "invalid_model": "not_found",
+    "model_not_found": "not_found",
+}
+_FATAL_MESSAGES: Final[dict[FaultKind, str]] = {
+    "quota_exhausted": "The upstream serves this account no more.",
+    "unauthorized": "The upstream does not accept the server's key.",
+    "not_found": "The upstream has no such model.",
+}
 _ID_KEYS: Final = ("item_id", "previous_item_id")
 
 
 def pass_event(state: RelayState, link: Link, message: bytes, body: Body, now: float) -> None:
     """Note an event of the link in use and send the client what it shall see of it."""
-    event = _with_client_ids(state, body)
+    event = with_client_ids(link, body)
     note = _NOTES.get(event["type"])
     shown = event if note is None else note(state, link, event, now)
-    if shown is None:
+    if shown is None or state.is_hidden(shown.get("item_id")):
         return
-    shown = _with_visible_place(state, shown)
+    shown = shown_with_place(state, link, shown)
     state.out.append(PassOn(message if shown is body else encode(shown), shown["type"] in FINAL_EVENTS))
 
 
-def hear_delta(state: RelayState, delta: AudioDelta) -> None:
-    """Note audio that goes on without being read."""
-    state.mirror.hear(delta.item_id, delta.size_bytes)
-
-
-def _with_client_ids(state: RelayState, body: Body) -> Body:
-    aliases = state.client.aliases
+def with_client_ids(link: Link, body: Body) -> Body:
+    """Return an upstream's event with the ids that the client knows."""
+    aliases = link.names.aliases
     if not aliases:
         return body
     changes: Body = {key: aliases[body[key]] for key in _ID_KEYS if _known(body.get(key), aliases)}
@@ -56,26 +64,18 @@ def _known(value: Json, aliases: dict[str, str]) -> bool:
     return isinstance(value, str) and value in aliases
 
 
-def _with_visible_place(state: RelayState, body: Body) -> Body:
-    previous_id = body.get("previous_item_id")
-    if not state.is_hidden(previous_id):
-        return body
-    return {**body, "previous_item_id": state.mirror.before(str(previous_id), is_visible=True)}
-
-
 # Sessions -------------------------------------------------------------------------------------------------------
 
 
 def _session_updated(state: RelayState, link: Link, event: Body, now: float) -> Body | None:
     session = event.get("session")
     if isinstance(session, dict):
-        link.session = session
+        link.session_json = encode(session)
         hearing_events.note_input(state, link)
     if settle_asked(link, "session.updated"):
         return None
-    state.journal.settle("session.updated")
-    if state.client.updates:
-        update = state.client.updates.popleft()
+    if state.journal.settle("session.updated") is not None and state.client.updates:
+        update = state.client.updates.pop(0)
         _trace(state, update.get("tracing"))
         merge_update(state.client.configuration, update)
         state.client.configuration_version += 1
@@ -95,12 +95,17 @@ def merge_update(configuration: Body, update: Body) -> None:
     """Apply an update to the collection of all: `audio` merges key by key, every other field is replaced."""
     for name, value in update.items():
         if name == "audio" and isinstance(value, dict):
-            audio = configuration.setdefault("audio", {})
-            for side, given in value.items():
-                known = audio.get(side)
-                audio[side] = {**known, **given} if isinstance(known, dict) and isinstance(given, dict) else given
+            configuration["audio"] = _merged_audio(configuration.get("audio"), value)
         elif name != "type":
             configuration[name] = value
+
+
+def _merged_audio(known: Json, update: Body) -> Body:
+    audio = dict(known) if isinstance(known, dict) else {}
+    for side, given in update.items():
+        before = audio.get(side)
+        audio[side] = {**before, **given} if isinstance(before, dict) and isinstance(given, dict) else given
+    return audio
 
 
 # Items ----------------------------------------------------------------------------------------------------------
@@ -111,17 +116,42 @@ def _item_added(state: RelayState, link: Link, event: Body, now: float) -> Body 
     item_id = item.get("id") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not isinstance(item_id, str):
         return event
-    if settle_asked(link, item_id) or item_id in link.seeded:
+    if settle_ours(state, link, item_id, event):
         return None
-    state.journal.settle("conversation.item.added", item_id)
-    is_hidden = state.is_hidden(item_id) or response_events.is_of_server(state, item)
-    if is_hidden:
+    asked = state.journal.settle("conversation.item.added", item_id)
+    if response_events.is_of_server(state, item):
         state.client.hidden.add(item_id)
-    mirrored = MirrorItem(item_id, dict(item), link.number, is_hidden)
-    state.mirror.add(mirrored, event.get("previous_item_id"))
+    mirrored = MirrorItem(item_id, dict(item), link.number, state.is_hidden(item_id), is_open=True)
+    wanted = None if asked is None or event.get("previous_item_id") is not None else read_upstream(asked.message)
+    is_first = wanted is not None and wanted.get("previous_item_id") == "root"
+    add_item(state, link, mirrored, event.get("previous_item_id"), is_first=is_first)
     hearing_events.keep_spoken(state, mirrored)
-    response_events.place_item(state, item_id, event.get("previous_item_id"))
-    return None if is_hidden else event
+    if asked is not None:
+        _keep_given(state, mirrored, asked)
+    return None if mirrored.is_hidden else event
+
+
+def settle_ours(state: RelayState, link: Link, item_id: str, event: Body) -> bool:
+    """An item was added; return whether we had asked for it."""
+    if not settle_asked(link, item_id):
+        return False
+    if item_id in state.calls.unseen:
+        state.calls.unseen.discard(item_id)
+        item = state.mirror.get(item_id)
+        if item is not None:
+            add_item(state, link, item, event.get("previous_item_id"), is_first=False)
+    return True
+
+
+def _keep_given(state: RelayState, item: MirrorItem, asked: Asked) -> None:
+    """Keep the audio that the client gave with an item: the upstream does not show it."""
+    if not any(part.get("type") == "input_audio" and not part.get("transcript") for part in item.parts()):
+        return
+    body = read_upstream(asked.message)
+    given = MirrorItem(item.id, {} if body is None or not isinstance(body.get("item"), dict) else body["item"], 0)
+    audio = [part["audio"] for part in given.parts() if isinstance(part.get("audio"), str)]
+    if audio:
+        state.mirror.keep_audio(item, audio)
 
 
 def _item_done(state: RelayState, link: Link, event: Body, now: float) -> Body | None:
@@ -129,12 +159,13 @@ def _item_done(state: RelayState, link: Link, event: Body, now: float) -> Body |
     item_id = item.get("id") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not isinstance(item_id, str):
         return event
-    if item_id in link.seeded:
+    if item_id in link.told.undone:
+        link.told.undone.discard(item_id)
         return None
     mirrored = state.mirror.get(item_id)
     if mirrored is not None:
+        mirrored.is_open = False
         state.mirror.change(mirrored, dict(item))
-    response_events.finish_item(state, item_id)
     return None if state.is_hidden(item_id) else event
 
 
@@ -145,7 +176,8 @@ def _item_deleted(state: RelayState, link: Link, event: Body, now: float) -> Bod
     state.journal.settle("conversation.item.deleted", item_id)
     state.mirror.remove(item_id)
     if isinstance(item_id, str):
-        link.seeded.pop(item_id, None)
+        link.told.seeded.pop(item_id, None)
+        state.client.untranscribed.pop(item_id, None)
     return event
 
 
@@ -153,7 +185,9 @@ def _item_truncated(state: RelayState, link: Link, event: Body, now: float) -> B
     state.journal.settle("conversation.item.truncated", event.get("item_id"))
     item, end_ms = state.mirror.get(event.get("item_id")), event.get("audio_end_ms")
     if item is not None and isinstance(end_ms, int):
-        cut(item, event.get("content_index"), end_ms, item.audio_bytes / output_bytes_per_ms(link.session))
+        bytes_per_ms = output_bytes_per_ms(link.session)
+        cut(item, event.get("content_index"), end_ms, item.audio_bytes / bytes_per_ms)
+        item.audio_bytes = min(item.audio_bytes, round(end_ms * bytes_per_ms))
     return event
 
 
@@ -170,18 +204,49 @@ def _error(state: RelayState, link: Link, event: Body, now: float) -> Body | Non
     error = event.get("error")
     if not isinstance(error, dict):
         return event
-    code, event_id = error.get("code"), error.get("event_id")
-    if code == EXPIRED:
-        return None  # the link is about to end, the session is not
-    if code in FATAL_ERRORS:
-        link.is_doomed = True
-    if isinstance(event_id, str) and (asked := link.asked.pop(event_id, None)) is not None:
-        response_events.refused(state, asked, error)
+    if refuse_ours(state, link, error):
         return None
-    refused = state.journal.refuse(event_id)
-    if refused == "session.update" and state.client.updates:
-        state.client.updates.popleft()
-    return event
+    refused = state.journal.refuse(error)
+    if refused is not None:
+        _give_up_request(state, refused)
+        return event
+    link.fault = fault_of(error)
+    return event if link.fault is None else None  # the link is about to end; what follows for the session is told then
+
+
+def refuse_ours(state: RelayState, link: Link, error: Body) -> bool:
+    """An error came; return whether it is about a request of ours."""
+    event_id, asked = error.get("event_id"), link.told.asked
+    if event_id is None and error.get("type") == "invalid_request_error" and not state.journal.is_waiting():
+        event_id = next(iter(asked), None)  # an upstream that names no events
+    if not isinstance(event_id, str) or event_id not in asked:
+        return False
+    answer = asked.pop(event_id)
+    if event_id in link.told.fields:
+        field = seeding.refuse_field(state, link, event_id)
+        if field is not None and link is state.links.live:
+            state.fault(REFUSED_FIELDS, f"The upstream does not take session.{field}.")
+        return True
+    link.told.seeded.pop(answer, None)
+    link.told.undone.discard(answer)
+    functions.refused(state, answer, error)
+    return True
+
+
+def fault_of(error: Body) -> UpstreamFault | None:
+    """Return what an error of the upstream's own says of the link; None if it goes on."""
+    code = error.get("code")
+    if code == "session_expired":
+        return UpstreamFault("closed", CLOSE_MESSAGE)
+    kind = _FATAL_KINDS.get(code) if isinstance(code, str) else None
+    return None if kind is None else UpstreamFault(kind, _FATAL_MESSAGES[kind])
+
+
+def _give_up_request(state: RelayState, refused: Asked) -> None:
+    if refused.request == "session.update" and state.client.updates:
+        del state.client.updates[0]
+    elif refused.request == "response.create":
+        state.spending.unexpect()
 
 
 _Note = Callable[[RelayState, Link, Body, float], Body | None]
@@ -197,4 +262,4 @@ _NOTES: Final[dict[str, _Note]] = {
     **hearing_events.NOTES,
     **response_events.NOTES,
 }
-assert SETTLED_BY.keys() - {"conversation.item.created"} <= _NOTES.keys(), "each answer settles its request"
+assert SETTLED_BY.keys() <= _NOTES.keys(), "each answer settles its request"

@@ -19,13 +19,12 @@ OWN_KEY = "sk-own-3c4d"
 HEADER = "header-secret-5e6f"
 
 
-def configured(environment: dict[str, str] | None = None, **flags: object) -> Configuration:
-    dotted = {key.replace("__", "."): value for key, value in flags.items()}
-    return load(dotted, environment or {}).configuration
+def configured(**flags: object) -> Configuration:
+    return load({key.replace("__", "."): value for key, value in flags.items()}, {}).configuration
 
 
 def settings_of(url: str, **flags: object) -> UpstreamSettings:
-    return upstream_settings(configured({"OPENAI_API_KEY": HOSTED_KEY}, upstream__url=url, **flags))
+    return upstream_settings(configured(upstream__url=url, hosted__api_key=HOSTED_KEY, **flags))
 
 
 # Whose key ------------------------------------------------------------------------------------------------------
@@ -119,7 +118,7 @@ def test_openai_is_no_pipeline_of_the_model_table() -> None:
 
 
 def test_relaying_for_clients_without_a_key_is_refused_at_the_start(tmp_path: Path) -> None:
-    with pytest.raises(ConfigurationError, match=r"upstream\.url: this server has no keys.*allow_anonymous"):
+    with pytest.raises(ConfigurationError, match=r"^upstream\.url: this server has no keys.*allow_anonymous"):
         app_settings(configured(upstream__url="http://127.0.0.1:9/v1", data_dir=str(tmp_path)))
 
 

@@ -13,6 +13,7 @@ import msgspec
 import pytest
 
 from bench.speech import spoken_pcm
+from tests.e2e.wires import RELAY_SETTINGS
 from tests.repository.serving import served
 from tests.require import require
 from vivavoce.app.tls import TlsFiles
@@ -105,8 +106,27 @@ def tls_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         yield Running(url, TlsFiles(folder / "tls" / "certificate.pem", folder / "tls" / "key.pem"))
 
 
-def _configured(folder: Path, setting: str) -> Path:
+@pytest.fixture(scope="session")
+def relay_server(server: Running, tmp_path_factory: pytest.TempPathFactory, page_url: str) -> Iterator[Running]:
+    """A server that relays all sessions to that one."""
+    origin = page_url.removesuffix("/page.html")
+    relaying = (f"SERVER__ALLOWED_ORIGINS={origin}", *RELAY_SETTINGS, f"UPSTREAM__URL={server.url}/v1")
+    folder = _configured(tmp_path_factory.mktemp("relay_server"), *relaying)
+    with served([sys.executable, "-m", "vivavoce"], folder) as url:
+        yield Running(url)
+
+
+@pytest.fixture(scope="session")
+def relay_tls_server(server: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    """The same with a certificate that it has made itself."""
+    relaying = ("SERVER__TLS_SELF_SIGNED=true", *RELAY_SETTINGS, f"UPSTREAM__URL={server.url}/v1")
+    folder = _configured(tmp_path_factory.mktemp("relay_tls_server"), *relaying)
+    with served([sys.executable, "-m", "vivavoce"], folder) as url:
+        yield Running(url, TlsFiles(folder / "tls" / "certificate.pem", folder / "tls" / "key.pem"))
+
+
+def _configured(folder: Path, *given: str) -> Path:
     (folder / "script.toml").write_text(VOICE)
-    settings = (setting, f"SCRIPTED__SCRIPT={folder / 'script.toml'}", f"DATA_DIR={folder}")
+    settings = (*given, f"SCRIPTED__SCRIPT={folder / 'script.toml'}", f"DATA_DIR={folder}")
     (folder / ".env").write_text("".join(f"VIVAVOCE_{line}\n" for line in settings))
     return folder

@@ -26,21 +26,29 @@ SECOND_BYTES = 48_000  # of pcm16 at 24 kHz
 pytestmark = pytest.mark.timeout(400)  # the first run installs the client
 
 
-@pytest.fixture(scope="module", params=CLIENTS, ids=lambda client: client.label)
+WAYS = ("", "relay_")  # to the server that answers, or to one that relays to it
+
+
+@pytest.fixture(
+    scope="module",
+    params=[(way, client) for way in WAYS for client in CLIENTS],
+    ids=lambda way_and_client: f"{way_and_client[0]}{way_and_client[1].label}",
+)
 def run(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Run:
     """What one client's program did, run once for all tests."""
-    client: Client = request.param
+    way, client = request.param
+    assert isinstance(client, Client)
     if client.is_browser:
         require_browser()
     recordings: Recordings = request.getfixturevalue("recordings")
     page_url: str = request.getfixturevalue("page_url")
-    server: Running = request.getfixturevalue("tls_server" if client.is_tls else "server")
+    server: Running = request.getfixturevalue(f"{way}tls_server" if client.is_tls else f"{way}server")
     try:
         done = asyncio.run(run_program(client, server, recordings, page_url, tmp_path_factory.mktemp("client")))
     except InstallFailed as failure:
         require(False, f"the packages of a stock client ({failure})")
         raise
-    print(f"{client.label} {done.found['version']}: {done.took_s:.1f} s")  # `pytest -s` shows it, for the guide
+    print(f"{way}{client.label} {done.found['version']}: {done.took_s:.1f} s")  # `pytest -s` shows it, for the guide
     return done
 
 

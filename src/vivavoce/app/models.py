@@ -37,12 +37,15 @@ class ModelCatalogue(msgspec.Struct, frozen=True):
     patterns: tuple[str, ...] = ()
 
     def find(self, model: str) -> ModelCard | None:
-        return next((card for card in self.cards if card.id == model), None)
+        """Return a model that may be named, listed or not; None for one of which nobody knows."""
+        listed = next((card for card in self.cards if card.id == model), None)
+        return listed or (ModelCard(model) if self._has_pattern(model) else None)
 
     def serves(self, model: str | None) -> bool:
         """Tell whether a session may be opened for this name; None asks for the default."""
-        if model is None or not self.is_strict or self.find(model) is not None:
-            return True
+        return model is None or not self.is_strict or self.find(model) is not None
+
+    def _has_pattern(self, model: str) -> bool:
         return any(fnmatch.fnmatchcase(model, pattern) for pattern in self.patterns)
 
     def listing(self) -> bytes:

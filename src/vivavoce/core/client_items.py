@@ -6,7 +6,7 @@ import msgspec
 
 from vivavoce.core import hearing
 from vivavoce.core.context import item_text
-from vivavoce.core.conversation import Entry
+from vivavoce.core.conversation import Beside, Entry
 from vivavoce.core.input_buffer import samples_in, whole_samples
 from vivavoce.core.limits import MAX_RETRIEVED_AUDIO_BYTES, SAMPLES_PER_MS, TRUNCATE_OVERSHOOT_MS
 from vivavoce.core.planning import encoding_of
@@ -211,7 +211,7 @@ def _message_entry(state: SessionState, message: Message) -> Entry:
         encoding=encoding,
         samples=samples_in(len(audio), encoding),
         wants_transcript=any(part.transcript is None for part in parts),
-        has_images=any(isinstance(part, InputImage) for part in stored.content),
+        beside=Beside(has_images=True) if any(isinstance(part, InputImage) for part in stored.content) else None,
     )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from vivavoce.core.conversation import Entry, HiddenContext
+from vivavoce.core.conversation import Beside, Entry
 from vivavoce.core.limits import CHARACTERS_PER_TOKEN, MS_PER_INPUT_AUDIO_TOKEN, SAMPLES_PER_MS
 from vivavoce.core.requests import ContextImage, ContextItem, ContextMessage, ContextToolCall, ContextToolOutput
 from vivavoce.protocol.items import (
@@ -21,7 +21,7 @@ from vivavoce.protocol.items import (
     OutputText,
 )
 
-_NOTHING_HIDDEN: Final = HiddenContext()
+_NOTHING: Final = Beside()
 _MCP_ITEMS: Final = frozenset({McpCall, McpApprovalRequest})
 
 
@@ -33,7 +33,7 @@ def context_items(entries: Iterable[Entry]) -> tuple[ContextItem, ...]:
     """
     entries = tuple(entries)
     items = [item for entry in entries if (item := _context_item(entry)) is not None]
-    if any([type(entry.item) in _MCP_ITEMS or entry.hidden is not None for entry in entries]):
+    if any([type(entry.item) in _MCP_ITEMS or entry.beside is not None for entry in entries]):
         items = _with_mcp(entries)
     outputs = [item for item in items if type(item) is ContextToolOutput]
     calls = [item for item in items if type(item) is ContextToolCall]
@@ -80,7 +80,8 @@ def _context_item(entry: Entry) -> ContextItem | None:
     if type(item) is Message:  # a conversation may have thousands: this is the fast way to ask
         if item.role == "assistant":
             return ContextMessage("assistant", entry.heard_text(), entry.heard_samples is not None)
-        return ContextMessage(item.role, entry.text, images=_images(item) if entry.has_images else ())
+        beside = entry.beside
+        return ContextMessage(item.role, entry.text, images=_images(item) if beside is not None and beside.has_images else ())
     if isinstance(item, FunctionCall):
         return ContextToolCall(item.call_id, item.name, item.arguments)
     if isinstance(item, FunctionCallOutput):
@@ -95,8 +96,8 @@ def _with_mcp(entries: tuple[Entry, ...]) -> list[ContextItem]:
     approved = {request_id for request_id, answer in answers.items() if answer.approve}
     items: list[ContextItem] = []
     for entry in entries:
-        hidden = entry.hidden or _NOTHING_HIDDEN
-        items += hidden.before
+        beside = entry.beside or _NOTHING
+        items += beside.before
         match entry.item:
             case McpCall() as call:
                 items += [ContextToolCall(call.id, call.name, call.arguments), _mcp_output(call)]
@@ -106,7 +107,7 @@ def _with_mcp(entries: tuple[Entry, ...]) -> list[ContextItem]:
             case _:
                 other = _context_item(entry)
                 items += [other] if other is not None else []
-        items += hidden.after
+        items += beside.after
     return items
 
 

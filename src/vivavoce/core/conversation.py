@@ -31,9 +31,10 @@ from vivavoce.protocol.items import (
 ROOT = "root"  # as `previous_item_id`: before all other items
 
 
-class HiddenContext(msgspec.Struct, frozen=True):
-    """What stands around an item for the generator alone: calls of the server's own functions."""
+class Beside(msgspec.Struct, frozen=True):
+    """What a generator reads beside the text of an item: its images, and calls of the server's own functions."""
 
+    has_images: bool = False
     before: tuple[ContextItem, ...] = ()
     after: tuple[ContextItem, ...] = ()
 
@@ -57,8 +58,7 @@ class Entry(msgspec.Struct):
     is_in_progress: bool = False
     is_spoken: bool = False  # an assistant message that is given as audio
     wants_transcript: bool = False  # the client's audio came without words
-    has_images: bool = False
-    hidden: HiddenContext | None = None
+    beside: Beside | None = None  # where there is more for the generator than text
 
     @property
     def audio_bytes(self) -> int:

@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from vivavoce.core.conversation import Entry, HiddenContext
+from vivavoce.core.conversation import Beside, Entry
 from vivavoce.core.emitter import Emitter
 from vivavoce.core.mcp import AskedCall, McpTarget
 from vivavoce.core.output_items import Place, Writing, close_item, open_item
@@ -137,7 +137,7 @@ class HiddenCalls:
             return
         for index, entry in enumerate(entries, start=1):
             after = self.context_at(index) if index == len(entries) else ()
-            entry.hidden = HiddenContext(self.context_at(index - 1), after)
+            entry.beside = Beside(before=self.context_at(index - 1), after=after)
 
 
 class McpRounds:

@@ -55,11 +55,11 @@ def upstream_settings(configuration: Configuration) -> UpstreamSettings:
     Raises:
         ConfigurationError: it cannot be addressed, or is this server itself.
     """
-    upstream = configuration.upstream
+    upstream, api_key = configuration.upstream, _key(configuration)
     try:
         settings = UpstreamSettings(
             url=upstream.url,
-            api_key=_key(configuration),
+            api_key=api_key,
             dialect=upstream.dialect,
             headers=tuple((name, value.get_secret_value()) for name, value in upstream.headers.items()),
             query=tuple(upstream.query.items()),

@@ -106,11 +106,11 @@ def app_settings(configuration: Configuration) -> AppSettings:
             tls=tls_files(server, data_directory(configuration) / "tls", datetime.now(UTC)),
         )
         keys, _ = open_access(settings, SystemClock())  # raises what is wrong with keys, names and origins
-        refuse_anonymous(configuration, keys.has_keys)
     except ValueError as error:
         raise ConfigurationError(f"server: {error}.") from error
     except CredentialsUnreadable as error:
         raise ConfigurationError(str(error)) from error
+    refuse_anonymous(configuration, keys.has_keys)
     return settings
 
 
@@ -135,7 +135,9 @@ def model_catalogue(configuration: Configuration) -> ModelCatalogue:
     """Return the models that may be named: where sessions are relayed by default, only those that go somewhere."""
     cards = tuple(ModelCard(name) for name in configuration.served_by)
     is_strict = configuration.models.strict or configuration.engines.default == "upstream"
-    patterns = (configuration.upstream.models or ("*",)) if configuration.upstream.url else ()
+    patterns = configuration.upstream.models if configuration.upstream.url else ()
+    if configuration.engines.default == "upstream" and not patterns:
+        patterns = ("*",)
     return ModelCatalogue(cards, is_strict, patterns)
 
 

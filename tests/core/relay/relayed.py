@@ -87,11 +87,13 @@ class Peer:
         self.to_upstream: deque[bytes] = deque()
         self.to_relay: deque[bytes] = deque()
         self.received: list[Json] = []
+        self.emitted = 0
         self.session = UpstreamSession(number, script, self.emit, model="gpt-realtime", kind=kind)
 
     def emit(self, event: Json) -> None:
         """Put an event of the upstream on its way."""
-        event = {"event_id": f"event_up{self.number}_{len(self.received)}_{len(self.to_relay)}_{id(event)}", **event}
+        self.emitted += 1
+        event = {"event_id": f"event_up{self.number}_{self.emitted}", **event}
         self.to_relay.append(encode(event))
 
 

@@ -105,12 +105,15 @@ class Journal:
     # Requests -------------------------------------------------------------------------------------------------
 
     def waiting(self, request: str = "", key: str | None = None) -> Asked | None:
-        """Return the oldest request without an answer, of this type and with this key if they are given."""
-        for entry in self._entries:
-            if isinstance(entry, Asked) and request in ("", entry.request):
-                if entry.key is None or key is None or entry.key == key:
-                    return entry
-        return None
+        """Return the oldest request without an answer, of this type and with this key if they are given.
+
+        One that has no key of its own may be meant by any; one that has the key is more likely meant.
+        """
+        asked = [one for one in self._entries if isinstance(one, Asked) and request in ("", one.request)]
+        if key is None:
+            return asked[0] if asked else None
+        exact = next((one for one in asked if one.key == key), None)
+        return exact or next((one for one in asked if one.key is None), None)
 
     def is_waiting(self, request: str = "") -> bool:
         """Tell whether a request, of this type if one is given, has no answer yet."""

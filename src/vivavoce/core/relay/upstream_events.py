@@ -118,7 +118,10 @@ def _item_added(state: RelayState, link: Link, event: Body, now: float) -> Body 
         return event
     if settle_ours(state, link, item_id, event):
         return None
-    asked = state.journal.settle("conversation.item.added", item_id)
+    committed = state.client.committed
+    is_asked = not state.responses.owns(item_id) and (committed is None or committed.item_id != item_id)
+    is_asked = is_asked and item.get("type") != "mcp_list_tools"
+    asked = state.journal.settle("conversation.item.added", item_id) if is_asked else None
     if response_events.is_of_server(state, item):
         state.client.hidden.add(item_id)
     mirrored = MirrorItem(item_id, dict(item), link.number, state.is_hidden(item_id), is_open=True)

@@ -83,10 +83,10 @@ RELAY_SETTINGS: Final = (
 
 
 @contextlib.contextmanager
-def relay_front(address: str) -> Iterator[str]:
-    """Give host and port of a server that relays to the one at `address`."""
+def relay_front(address: str, dialect: str = "ga") -> Iterator[str]:
+    """Give host and port of a server that relays to the one at `address`, which is spoken to in a dialect."""
     with tempfile.TemporaryDirectory() as folder:
-        settings = (*RELAY_SETTINGS, f"UPSTREAM__URL=http://{address}/v1")
+        settings = (*RELAY_SETTINGS, f"UPSTREAM__URL=http://{address}/v1", f"UPSTREAM__DIALECT={dialect}")
         (Path(folder) / ".env").write_text("".join(f"VIVAVOCE_{setting}\n" for setting in settings))
         with served([sys.executable, "-m", "vivavoce"], Path(folder)) as url:
             yield url.removeprefix("http://")
@@ -104,6 +104,7 @@ WIRES: Final[dict[str, Callable[[str], contextlib.AbstractContextManager[str]]]]
     "beta": beta_front,
     "relay": relay_front,
     "beta-relay": beta_relay_front,
+    "relay-beta": functools.partial(relay_front, dialect="beta"),
 }
 
 _NO_FIELD: Final = "the beta has no `reasoning` and no `parallel_tool_calls`"

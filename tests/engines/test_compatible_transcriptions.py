@@ -12,6 +12,7 @@ from tests.engines.compatible_servers import (
     DEADLINE_S,
     KEY,
     Answer,
+    Out,
     Request,
     Server,
     breaks,
@@ -159,6 +160,31 @@ def test_words_have_their_times_where_the_server_gives_them() -> None:
     assert results == [Final("Hello there.", (Word("Hello", 100, 420), Word("there.", 500, 900)))]
     assert ("response_format", b"verbose_json") in parts(server.requests[0])
     assert ("timestamp_granularities[]", b"word") in parts(server.requests[0])
+
+
+def test_the_transcript_does_not_wait_for_the_end_of_the_answer_and_the_connection_stays() -> None:
+    first, second = Heard(), Heard()
+
+    async def ends_when_heard(request: Request, out: Out) -> None:
+        out.head("text/event-stream")
+        out.chunk(STREAMED)
+        await first.is_over.wait()
+        out.chunk(b"")
+
+    async def run() -> int:
+        server = Server(ends_when_heard)
+        async with asyncio.timeout(DEADLINE_S), server.listening():
+            settings = TranscriptionsSettings(server.settings(max_connections=1), "small")
+            async with started(TranscriptionsTranscriber(settings)) as transcriber:
+                for heard in (first, second):
+                    stream = transcriber.open(TranscriptOptions(), heard.deliver)
+                    stream.feed(SECOND)
+                    stream.finish()
+                    await heard.is_over.wait()
+        return len(server.connections)
+
+    assert asyncio.run(run()) == 1
+    assert first.results[-1] == second.results[-1] == Final("Grüße, 世界.")
 
 
 def test_silence_may_have_an_empty_transcript() -> None:

@@ -211,7 +211,7 @@ def _message_entry(state: SessionState, message: Message) -> Entry:
         encoding=encoding,
         samples=samples_in(len(audio), encoding),
         wants_transcript=any(part.transcript is None for part in parts),
-        beside=Beside(has_images=True) if any(isinstance(part, InputImage) for part in stored.content) else None,
+        beside=Beside() if any(isinstance(part, InputImage) for part in stored.content) else None,
     )
 
 

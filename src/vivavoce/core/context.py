@@ -80,8 +80,7 @@ def _context_item(entry: Entry) -> ContextItem | None:
     if type(item) is Message:  # a conversation may have thousands: this is the fast way to ask
         if item.role == "assistant":
             return ContextMessage("assistant", entry.heard_text(), entry.heard_samples is not None)
-        beside = entry.beside
-        return ContextMessage(item.role, entry.text, images=_images(item) if beside is not None and beside.has_images else ())
+        return ContextMessage(item.role, entry.text, images=_images(item) if entry.beside is not None else ())
     if isinstance(item, FunctionCall):
         return ContextToolCall(item.call_id, item.name, item.arguments)
     if isinstance(item, FunctionCallOutput):

@@ -32,9 +32,8 @@ ROOT = "root"  # as `previous_item_id`: before all other items
 
 
 class Beside(msgspec.Struct, frozen=True):
-    """What a generator reads beside the text of an item: its images, and calls of the server's own functions."""
+    """Marks an item that says more to a generator than its text: images, or calls of the server's own functions."""
 
-    has_images: bool = False
     before: tuple[ContextItem, ...] = ()
     after: tuple[ContextItem, ...] = ()
 

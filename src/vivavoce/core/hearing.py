@@ -85,7 +85,7 @@ def score_window(state: SessionState, scored: SpeechScored, now: float) -> None:
         _follow_silence(state, detection, is_audible)
         return
     end_turn_if_due(state)  # audio that was appended with the window's last may complete the silence
-    if detection.eagerness is not None and state.profile.policy.scores_turns and listening.turn.state is not Turn.IDLE:
+    if detection.eagerness is not None and state.profile.policy.scores_turns:
         _follow_sound(state)
 
 
@@ -200,7 +200,7 @@ def _follow_sound(state: SessionState) -> None:
     """Ask the turn scorer once about each silence, when the turn could end for the first time."""
     listening = state.listening
     utterance = listening.utterance
-    if utterance is None:
+    if utterance is None or listening.turn.state is Turn.IDLE:
         return
     if listening.turn.state is Turn.SPEECH:
         utterance.sound = None

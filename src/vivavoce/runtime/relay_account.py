@@ -12,9 +12,12 @@ class RelayAccount:
     def __init__(self, account: Spending) -> None:
         self._account = account
         self._is_relays = True
+        self._expected = 0  # responses that the relay awaits
 
     def hand_over(self, models: PaidModels) -> Spending:
         """Return the account for a session that uses these models and tells itself what they are used for."""
+        while self._expected:
+            self.unexpect()
         self._is_relays = False
         self._account.use(models)
         return self._account
@@ -31,14 +34,17 @@ class RelayAccount:
 
     def expect(self) -> None:
         if self._is_relays:
+            self._expected += 1
             self._account.expect()
 
     def unexpect(self) -> None:
         if self._is_relays:
+            self._expected = max(0, self._expected - 1)
             self._account.unexpect()
 
     def begin(self, response_id: str, now: float, rounds: int = 1) -> None:
         if self._is_relays:
+            self._expected = max(0, self._expected - 1)
             self._account.begin(response_id, now, rounds)
 
     def charge(

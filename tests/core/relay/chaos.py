@@ -1,5 +1,6 @@
 """Random conversations through a relayed session whose upstreams fail: steps, and the rules that hold after them."""
 
+import contextlib
 import random
 from collections.abc import Callable
 from typing import Final
@@ -9,6 +10,7 @@ from vivavoce.core.relay.journal import MAX_JOURNAL_BYTES
 from vivavoce.core.relay.places import is_present
 from vivavoce.core.relay.replay import seed_bodies
 from vivavoce.testing.upstream_hearing import silence, speech
+from vivavoce.testing.upstream_items import Refused
 from vivavoce.testing.upstream_objects import error_event
 from vivavoce.testing.upstream_replies import Call, Reply, Say, Script
 
@@ -82,10 +84,7 @@ class Chaos:
         self.script.chooses = lambda request: Reply(outputs=(SAY,))
         for _ in range(12):
             self.relayed.settle()
-            for peer in self.relayed.peers.values():
-                if not peer.is_gone:
-                    peer.session.release()
-                    peer.session.release_transcripts()
+            self._release_all()
             self._return_all()
             self.relayed.settle()
             self.relayed.advance(1.0)
@@ -107,9 +106,7 @@ class Chaos:
     def _ask(self) -> None:
         response: Json = {}
         if self.choose.random() < 0.3:
-            response["conversation"] = "none"
-        if self.choose.random() < 0.3:
-            response["metadata"] = {"n": str(self.choose.randrange(3))}
+            response = {"conversation": "none", "metadata": {"n": str(self.choose.randrange(3))}}
         self.relayed.say({"type": "response.create", "response": response})
 
     def _say(self, kind: str) -> None:
@@ -137,7 +134,7 @@ class Chaos:
         self.relayed.say({"type": "conversation.item.create", "item": output})
 
     def _known_item(self) -> str:
-        ids = [event["item"]["id"] for event in self.relayed.of_type("conversation.item.added")]
+        ids = [event["item"]["id"] for event in self.relayed.of_type("conversation.item.done")]
         return self.choose.choice([*ids[-5:], "item_none"])
 
     # Steps of the rest ----------------------------------------------------------------------------------------
@@ -151,10 +148,14 @@ class Chaos:
 
     def _release(self) -> None:
         self.script.holds_transcripts = self.choose.random() < 0.5
+        self._release_all()
+
+    def _release_all(self) -> None:
         for peer in self.relayed.peers.values():
             if not peer.is_gone:
                 peer.session.release()
-                peer.session.release_transcripts()
+                with contextlib.suppress(Refused):  # words of an item that the client has deleted
+                    peer.session.release_transcripts()
 
     def _return(self) -> None:
         if self.relayed.calls:

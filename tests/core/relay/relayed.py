@@ -114,6 +114,7 @@ class Relayed:
         self.cancelled: list[str] = []
         self.close: Close | None = None
         self.checker = OrderChecker()
+        self.log: list[tuple[str, Json]] = []
         self.sent = 0
         self._dialled: deque[int] = deque()
         self._faults: deque[UpstreamFault] = deque()
@@ -157,6 +158,7 @@ class Relayed:
         body = {"event_id": f"client_{self.sent}", **event} if event is not None else {}
         if body.get("type") != "input_audio_buffer.append":
             self.checker.client(body)
+            self.log.append((">", body))
         number = self.session.forwards(message)
         if number is None:
             self.post(ClientMessage(message))
@@ -300,6 +302,7 @@ class Relayed:
         self.messages.append(message)
         self.events.append(event)
         self.checker.server(event)
+        self.log.append(("<", event))
         if self._checks_types and not event["type"].startswith("x_"):
             check_types(event)
 

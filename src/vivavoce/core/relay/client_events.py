@@ -152,7 +152,7 @@ def _update(state: RelayState, passage: Passage) -> bool:
         del given["model"]  # as everywhere, a session keeps its model
     if shows_cost is not None:
         state.client.shows_cost = shows_cost
-    if shows_cost is not None and not given.keys() - {"type"}:
+    if shows_cost is not None and not given.keys() - {"type"} and not state.journal.is_waiting("session.update"):
         state.tell({"type": "session.updated", "session": shown_session(state, passage.link, passage.now)})
         return False
     state.client.updates.append(given)

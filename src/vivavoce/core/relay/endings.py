@@ -31,13 +31,11 @@ def finish_items(state: RelayState) -> None:
 def end_responses(state: RelayState, now: float, *, is_cancelled: bool) -> None:
     """End every open response, as failed or as cancelled, and charge for it."""
     for response in list(state.responses.open.values()):
-        output = [
-            _end_item(state, response, item_id, item) for item_id, item in response.items.items() if not item.is_hidden
-        ]
+        ended_items = [(item, _end_item(state, response, item_id, item)) for item_id, item in response.items.items()]
+        output = [body for item, body in ended_items if not item.is_hidden]
         details = _CANCELLED if is_cancelled else _FAILED
         ended = {"status": details["type"], "status_details": details, "output": output, "usage": None}
         state.tell({"type": "response.done", "response": {**response.body, **ended}})
-        drop_hidden_items(state, response)
         state.spending.charge(response.id, None, None, now)
         state.responses.end(response.id)
 
@@ -58,20 +56,17 @@ def give_up_answer(state: RelayState) -> None:
         state.fault(DISCONNECTED, f"{LOST} The last turn was not answered; ask for a response.")
 
 
-def drop_hidden_items(state: RelayState, response: OpenResponse) -> None:
-    """Calls of the server's functions that were not whole are no part of the conversation."""
-    for item_id, item in response.items.items():
-        if item.is_hidden and item.final is None:
-            state.mirror.remove(item_id)
-
-
 def _end_item(state: RelayState, response: OpenResponse, item_id: str, item: OpenItem) -> Body:
     """End an output item; return its last state."""
     if item.final is not None:
         return item.final
+    mirrored = state.mirror.get(item_id)
+    if item.is_hidden:  # a call that is not made
+        if mirrored is not None:
+            _finish(state, mirrored, cut_body(item))
+        return item.body
     for event in content_ends(response, item_id, item):
         state.tell(event)
-    mirrored = state.mirror.get(item_id)
     if response.is_default and mirrored is None:
         mirrored = MirrorItem(item_id, item.body, 0)
         _add(state, mirrored)

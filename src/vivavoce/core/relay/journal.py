@@ -138,11 +138,13 @@ class Journal:
             self.drop(entry)
         return entry
 
-    def drop(self, entry: Asked) -> None:
-        """Keep a request no longer, if it is kept."""
-        if entry in self._entries:
-            self._entries.remove(entry)
-            self._size_bytes -= len(entry.message)
+    def drop(self, entry: Asked) -> bool:
+        """Keep a request no longer; return whether it was kept."""
+        if entry not in self._entries:
+            return False
+        self._entries.remove(entry)
+        self._size_bytes -= len(entry.message)
+        return True
 
     def forget(self, request: str) -> None:
         """Requests of a type are not sent again."""

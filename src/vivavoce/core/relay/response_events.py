@@ -5,7 +5,6 @@ from typing import Final
 
 import msgspec
 
-from vivavoce.core.relay.endings import drop_hidden_items
 from vivavoce.core.relay.functions import ANSWER, begin_call
 from vivavoce.core.relay.journal import Asked
 from vivavoce.core.relay.links import Link, settle_asked
@@ -88,9 +87,8 @@ def _done(state: RelayState, link: Link, event: Body, now: float) -> Body | None
     if response is not None:
         cost = state.spending.charge(response.id, _model(link), _usage(body.get("usage")), now)
         settle_asked(link, f"{_CANCEL} {response.id}")
-        drop_hidden_items(state, response)
-        if response.rival is not None:
-            state.journal.drop(response.rival)  # a request beside this response would have been refused by now
+        if response.rival is not None and state.journal.drop(response.rival):
+            state.spending.unexpect()  # it was answered by this response, or it would have been refused by now
         if response.is_default:
             state.journal.settle("response.done")
     output = body.get("output")
@@ -147,9 +145,7 @@ def _item_done(state: RelayState, link: Link, event: Body, now: float) -> Body |
         known.final = item
     if not state.is_hidden(item["id"]):
         return _with_shown_index(state, event)
-    if response is not None and response.is_default and item.get("status") == "incomplete":
-        state.mirror.remove(item["id"])
-    elif response is not None and response.is_default:
+    if response is not None and response.is_default and item.get("status") != "incomplete":
         begin_call(state, response.id, item)
     return None
 

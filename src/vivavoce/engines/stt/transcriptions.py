@@ -146,6 +146,8 @@ class TranscriptionsStream:
                 for event in events:
                     if transcript.take(event.data, is_whole=reply.content_type == JSON):
                         self._outcome.revise(transcript.text)
+            if transcript.is_over:
+                self._outcome.end(transcript.final())  # what follows only frees the connection
             await reply.rest()
         return transcript.final()
 

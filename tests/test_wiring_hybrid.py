@@ -6,11 +6,14 @@ from typing import Any
 import pytest
 
 from tests.engines.compatible_servers import DEADLINE_S, Server, gives
+from tests.require import require
 from vivavoce.config.load import ConfigurationError, load
 from vivavoce.config.model import Configuration
+from vivavoce.core.spending import PaidModels
 from vivavoce.engines.base import Engine
-from vivavoce.wiring import hybrid
+from vivavoce.wiring import Pipelines, asset_cache, build_pipelines, hybrid, narrow_to
 from vivavoce.wiring.hybrid import is_hosted
+from vivavoce.wiring.spending import paid_models
 
 LOCAL_URL = "http://127.0.0.1:1/v1"
 HOSTED_URL = "https://api.openai.com/v1"
@@ -168,3 +171,84 @@ def test_starting_a_stage_asks_nothing(stage: str, engine: str) -> None:
             return server.connections
 
     assert asyncio.run(start()) == []
+
+
+# Models of their own ---------------------------------------------------------------------------------------------
+
+BASE = {
+    "engines.default": "hybrid",
+    "hybrid.generator.engine": "chat-completions",
+    "hybrid.generator.base_url": LOCAL_URL,
+    "hybrid.generator.model": "small",
+}
+
+
+def with_models(models: dict[str, Any], **more: object) -> Configuration:
+    flags = {**BASE, "hybrid.models": models, **{name.replace("__", "."): value for name, value in more.items()}}
+    return load(flags, environment={}).configuration
+
+
+def pipelines_of(configuration: Configuration) -> Pipelines:
+    """Return the pipelines, or skip where the detector's model is not installed."""
+    cache = asset_cache(configuration)
+    require(all(status.is_as_needed for status in cache.list()), "the model files of the embedded pipeline")
+    return build_pipelines(configuration)
+
+
+def test_a_model_shares_all_engines_but_those_that_differ() -> None:
+    pipelines = pipelines_of(with_models({"large": {"generator": {"model": "big"}}, "alias": {}}))
+
+    base, large, alias = (pipelines.sets[name] for name in ("hybrid", "hybrid.models.large", "hybrid.models.alias"))
+
+    assert large.generator is not base.generator
+    assert "big at" in large.generator.capabilities.note
+    assert (large.detector, large.transcriber, large.synthesizer) == (base.detector, base.transcriber, base.synthesizer)
+    assert alias.generator is base.generator
+    assert pipelines.sets["embedded"].transcriber is base.transcriber
+
+
+@pytest.mark.parametrize(
+    ("stage", "options", "key"),
+    [
+        ("generator", {"model": ""}, "generator.model"),
+        ("generator", {"base_url": ""}, "generator.base_url"),
+        ("synthesizer", {"engine": "speech"}, "synthesizer.base_url"),
+        ("transcriber", {"engine": "transcriptions", "base_url": LOCAL_URL}, "transcriber.model"),
+        ("generator", {"engine": "local"}, "generator.engine"),
+        (
+            "synthesizer",
+            {"engine": "speech", "base_url": LOCAL_URL, "model": "m", "voices": {"echo": "x"}},
+            "synthesizer.voices",
+        ),
+    ],
+)
+def test_a_model_that_cannot_be_asked_is_refused_with_its_key(stage: str, options: dict[str, str], key: str) -> None:
+    configuration = with_models({"large": {stage: options}})
+
+    with pytest.raises(ConfigurationError, match=rf"hybrid\.models\.large\.{key}[:,]"):
+        for build in (hybrid.transcriber, hybrid.generator, hybrid.synthesizer):
+            build(hybrid.plan_of("hybrid.models.large", configuration))
+
+
+def test_a_session_pays_for_the_models_of_its_own_stages() -> None:
+    elsewhere = {"engine": "responses", "base_url": "https://models.example/v1", "model": "big"}
+    voice = {"engine": "speech", "base_url": "https://models.example/v1", "model": "voice"}
+    configuration = with_models({"large": {"generator": elsewhere, "synthesizer": voice}})
+
+    paid = {name: paid_models(configuration, stages) for name, stages in configuration.hybrid_sections.items()}
+
+    assert paid == {
+        "hybrid": PaidModels(),
+        "hybrid.models.large": PaidModels(generator="big", synthesizer="voice"),
+    }
+
+
+def test_narrowing_to_a_model_makes_its_stages_those_of_the_pipeline() -> None:
+    configuration = with_models({"large": {"generator": {"model": "big"}}, "other": {}}, engines__default="embedded")
+
+    narrow = narrow_to(configuration, "large")
+
+    assert (narrow.engines.default, narrow.models.table) == ("hybrid", {"large": "hybrid"})
+    assert narrow.hybrid.generator.model == "big"
+    assert narrow.hybrid.models == {}
+    assert narrow.default_model == "large"

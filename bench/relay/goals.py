@@ -14,7 +14,7 @@ from bench.relay.stages import TALKING, TLS, Row
 ADDED_US: Final = 12.0
 SHARE_OF_LITELLM: Final = 25.0  # at least 4 times less
 SHARE_OF_UVICORN: Final = 40.0  # at least 2.5 times less
-ADDED_P99_MS: Final = 5.0
+P99_US: Final = 5000.0
 CONNECT_MS: Final = 60.0
 IDLE_KIB: Final = 40.0
 STUCK_MIB: Final = 2.0
@@ -54,10 +54,10 @@ def _against_pump(ours: Row, floor: Row, *, is_bound: bool) -> list[Figure]:
     figures = [Figure(f"CPU added per message, {ours.leg}", added_us, "µs", ADDED_US if is_bound else None)]
     for sessions in sorted(ours.latencies):
         for share in (0.5, 0.99):
-            added_ms = (ours.latency_us(sessions, share) - floor.latency_us(sessions, share)) / 1000
-            bound = ADDED_P99_MS if is_bound and sessions == TALKING and share > 0.5 else None
+            added_us = ours.latency_us(sessions, share) - floor.latency_us(sessions, share)
+            bound = P99_US if is_bound and sessions == TALKING and share > 0.5 else None
             name = f"latency added, p{share * 100:g}, {sessions} sessions, {ours.leg}"
-            figures.append(Figure(name, added_ms, "ms", bound))
+            figures.append(Figure(name, added_us, "µs", bound))
     return figures
 
 
@@ -73,9 +73,8 @@ def _of_sessions(ours: Row, *, is_bound: bool) -> list[Figure]:
         figures.append(Figure(f"memory of a talking session, {ours.leg}", ours.talking.session_kib, "KiB"))
     if ours.stuck is not None:
         figures.append(Figure("held for a stuck reader", ours.stuck.held_bytes / MIB, "MiB", STUCK_MIB))
-        others_ms = ours.stuck.stuck_p99_us / 1000
-        figures.append(Figure("  p99 of other sessions meanwhile", others_ms, "ms", ADDED_P99_MS))
-        figures.append(Figure("  p99 of other sessions before", ours.stuck.quiet_p99_us / 1000, "ms"))
+        figures.append(Figure("  p99 of other sessions meanwhile", ours.stuck.stuck_p99_us, "µs", P99_US))
+        figures.append(Figure("  p99 of other sessions before", ours.stuck.quiet_p99_us, "µs"))
     return figures
 
 

@@ -9,7 +9,6 @@ from vivavoce.config.hybrid import LOCAL, STAGES
 from vivavoce.config.load import MASK, ConfigurationError, Loaded, load
 from vivavoce.config.model import HYBRID_MODEL, Configuration
 
-
 MODELS = """
 [hybrid.generator]
 engine = "chat-completions"

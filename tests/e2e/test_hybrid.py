@@ -94,14 +94,14 @@ def at(port: int, engine: str) -> dict[str, Any]:
 
 
 @contextlib.contextmanager
-def serving(folder: Path, stages: dict[str, dict[str, Any]]) -> Iterator[str]:
-    """Run a server process with these stages; gives its host and port."""
+def serving(folder: Path, stages: dict[str, dict[str, Any]], *more: str) -> Iterator[str]:
+    """Run a server process with these stages, and more settings as variables; gives its host and port."""
     lines = [
         f"VIVAVOCE_HYBRID__{stage.upper()}__{name.upper()}={value if isinstance(value, str) else json.dumps(value)}"
         for stage, settings in stages.items()
         for name, value in settings.items()
     ]
-    (folder / ".env").write_text("\n".join(["VIVAVOCE_ENGINES__DEFAULT=hybrid", *lines]))
+    (folder / ".env").write_text("\n".join(["VIVAVOCE_ENGINES__DEFAULT=hybrid", *lines, *more]))
     with served([sys.executable, "-m", "vivavoce"], folder) as url:
         yield url.removeprefix("http://")
 

@@ -381,10 +381,12 @@ def test_both_open_items_of_a_lost_response_end() -> None:
 
             talk.upstream.strike(faults.EOF_WITHOUT_CLOSE)
             done = await talk.client.wait_for("response.done", since)
+            await ask(talk.client, "more")
 
             statuses = [(item["type"], item["status"]) for item in done["response"]["output"]]
             assert statuses == [("message", "incomplete"), ("function_call", "incomplete")]
-            assert talk.client.types(since).count("response.output_item.done") == 2
+            assert talk.client.types(since).count("response.output_item.done") == 3
+            assert done["response"]["output"][0]["content"][0]["transcript"] == "One moment."
 
     run(work())
 

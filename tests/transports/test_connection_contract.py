@@ -1,6 +1,7 @@
 """What every WebSocket backend must do, over real sockets; the same suite for each."""
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable
 
@@ -183,6 +184,17 @@ def test_a_broken_framing_rule_closes_with_1002(make_link: MakeLink, frames: lis
     assert code == 1002
 
 
+@pytest.mark.parametrize("payload", [close_payload(999), close_payload(1004), close_payload(1005), b"\x03"])
+def test_what_a_client_does_wrong_is_not_logged(
+    make_link: MakeLink, payload: bytes, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+
+    run(_talk(make_link, frame(CLOSE, payload)))
+
+    assert caplog.records == []
+
+
 def test_a_close_reason_that_is_not_utf8_closes_with_1007(make_link: MakeLink) -> None:
     answers, _ = run(_talk(make_link, frame(CLOSE, close_payload(1000) + b"\xff")))
 
@@ -350,6 +362,30 @@ def test_a_reset_behind_unread_data_is_noticed_at_the_latest_by_the_next_write(m
             return await listener.lost
 
     assert run(scenario()) == 1006
+
+
+# Progress ---------------------------------------------------------------------------------------
+
+
+def test_progress_changes_with_a_message_and_with_part_of_one_and_not_without(make_link: MakeLink) -> None:
+    async def scenario() -> list[int]:
+        listener, link = Recorder(), make_link()
+        async with listening(lambda: link, listener) as port, raw_client(port) as client:
+            await client.upgrade()
+            await listener.flow.get()
+            seen = [link.progress(), link.progress()]
+            await client.send(frame(TEXT, b"whole"))
+            await listener.messages.get()
+            seen.append(link.progress())
+            await client.send(frame(TEXT, b"part")[:-1])
+            while link.progress() == seen[-1]:
+                await asyncio.wait({listener.lost}, timeout=0.01)
+            return [*seen, link.progress()]
+
+    before, still, whole, part = run(scenario())
+
+    assert before == still
+    assert len({still, whole, part}) == 3
 
 
 # Flow ------------------------------------------------------------------------------------------

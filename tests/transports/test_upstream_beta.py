@@ -80,20 +80,23 @@ class Wire:
 
 
 class Notes:
-    """A listener that keeps what it is told; it pauses when a message of one type comes."""
+    """A listener that keeps what it is told; it pauses when a message of one type comes, and answers others."""
 
     def __init__(self) -> None:
         self.events: list[Json] = []
         self.codes: list[int] = []
         self.link: UpstreamLink | None = None
         self.pauses_on = ""
+        self.answers: dict[str, bytes] = {}
 
     def receive(self, message: bytes) -> None:
         event = json.loads(message)
         self.events.append(event)
+        assert self.link is not None
         if event["type"] == self.pauses_on:
-            assert self.link is not None
             self.link.pause_reading()
+        if event["type"] in self.answers:
+            self.link.send(self.answers[event["type"]])
 
     def link_failed(self, fault: object) -> None:
         """Not the subject here."""
@@ -143,6 +146,18 @@ def test_one_event_of_the_beta_may_be_two_and_a_pause_between_them_holds_the_sec
     assert held == ["conversation.item.added"]
     assert notes.types == ["conversation.item.added", "conversation.item.done"]
     assert wire.done == ["pause", "resume"]
+
+
+def test_an_error_of_the_dialect_comes_after_what_was_held() -> None:
+    link, notes, _ = beta()
+    link.pause_reading()
+    link.receive(encoded(AUDIO))
+    link.receive(encoded({"type": "rate_limits.updated"}))
+    notes.answers["response.output_audio.delta"] = encoded({"type": "response.create", "response": {"modalities": []}})
+
+    link.resume_reading()
+
+    assert notes.types == ["response.output_audio.delta", "rate_limits.updated", "error"]
 
 
 def test_what_was_held_comes_before_the_end() -> None:

@@ -1,6 +1,7 @@
 """How a server relays: which models go to which upstreams, and what every relayed session gets."""
 
 import fnmatch
+import random
 from collections.abc import Callable
 from typing import Any, Final
 
@@ -64,6 +65,7 @@ class RelayPlan(msgspec.Struct, frozen=True, kw_only=True):
             connect_s=self.connect_s,
             retry_s=self.retry_s,
             rollover_s=self.rollover_s,
+            jitter=random.random(),
         )
 
     def model_of(self, request: SessionRequest) -> str | None:

@@ -54,7 +54,6 @@ class AnswerReader(asyncio.Protocol):
         self._body = bytearray()
         self._received_bytes = 0
         self._has_head = False
-        self._is_switching = False
 
     def finish(self) -> None:
         """Make do with as much of a refusal as has come."""
@@ -72,12 +71,10 @@ class AnswerReader(asyncio.Protocol):
         self._received_bytes += len(data)
         try:
             self._parser.feed_data(data)
-            if self._is_switching:
-                self._switch(b"")  # to what it does not say
         except httptools.HttpParserUpgrade as upgrade:
             self._switch(data[upgrade.args[0] :])
         except httptools.HttpParserError:
-            self._fail(BadAnswer("it does not speak HTTP"))
+            self._fail(BadAnswer("it does not speak HTTP, or its 101 is no upgrade"))
         if not self._has_head and self._received_bytes > HEAD_LIMIT_BYTES:
             self._fail(BadAnswer("the head of its answer is too large"))
         elif len(self._body) >= BODY_LIMIT_BYTES:
@@ -102,7 +99,6 @@ class AnswerReader(asyncio.Protocol):
         self._body += body
 
     def on_message_complete(self) -> None:
-        self._is_switching = self._parser.get_status_code() == SWITCHING_PROTOCOLS
         self.finish()
 
     # Results --------------------------------------------------------------------------------------------------

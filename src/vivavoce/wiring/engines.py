@@ -148,7 +148,9 @@ def build_pipelines(configuration: Configuration) -> Pipelines:
     default, failover = configuration.local_default, configuration.upstream.failover
     shared = build_shared(configuration)
     workshop, sets = Workshop(configuration), dict[str, EngineSet]()
-    wanted = (default, *configuration.served_by.values(), *((failover,) if failover else ()))
+    # They start in this order: models of the hybrid pipeline mostly need what is up with it already.
+    sections = (key for key in configuration.hybrid_sections if key != "hybrid")
+    wanted = (default, *sections, *configuration.served_by.values(), *((failover,) if failover else ()))
     for name in dict.fromkeys(name for name in wanted if name != "upstream"):
         try:
             sets[name] = msgspec.structs.replace(

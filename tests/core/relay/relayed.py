@@ -117,7 +117,7 @@ class Relayed:
         self.log: list[tuple[str, Json]] = []
         self.sent = 0
         self._dialled: deque[int] = deque()
-        self._faults: deque[UpstreamFault] = deque()
+        self.faults: deque[UpstreamFault] = deque()
         self._checks_types = True
         self.post(Opened(1_800_000_000))
 
@@ -215,9 +215,9 @@ class Relayed:
         peer = self.peers[number]
         if peer.is_gone:
             return True
-        if self._faults:
+        if self.faults:
             peer.is_gone = True
-            self.post(UpstreamFailed(number, self._faults.popleft()))
+            self.post(UpstreamFailed(number, self.faults.popleft()))
         else:
             peer.is_open = True
             self.post(UpstreamOpened(number))
@@ -254,7 +254,7 @@ class Relayed:
         self.hear_message(self.peer.number, encode({"event_id": f"event_up_{self.here}_{self.now}", **event}))
 
     def fail_next(self, kind: FaultKind, times: int = 1, retry_after_s: float | None = None) -> None:
-        self._faults.extend([UpstreamFault(kind, "It failed.", retry_after_s)] * times)
+        self.faults.extend([UpstreamFault(kind, "It failed.", retry_after_s)] * times)
 
     def lose(self, code: int = 1006) -> None:
         """Break the link in use: what is under way is lost."""

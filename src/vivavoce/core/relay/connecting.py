@@ -77,8 +77,8 @@ def prepare(state: RelayState, link: Link, message: bytes, body: Body, now: floa
         case "conversation.item.added" if isinstance(item, dict) and isinstance(item.get("id"), str):
             if not settle_ours(state, link, item["id"], event):
                 _keep_strange(state, link, message, event)
-        case "conversation.item.done" if isinstance(item, dict) and item.get("id") in link.told.undone:
-            link.told.undone.discard(item["id"])
+        case "conversation.item.done" if isinstance(item, dict) and link.told.take_done(str(item.get("id"))):
+            pass
         case "conversation.item.deleted" if settle_asked(link, f"-{event.get('item_id')}"):
             pass
         case "error" if isinstance(error, dict):
@@ -130,7 +130,7 @@ def _keep_strange(state: RelayState, link: Link, message: bytes, event: Body) ->
     elif event["type"] == "conversation.item.added" and isinstance(item, dict):
         state.client.hidden.add(item["id"])
         strange = MirrorItem(item["id"], item, link.number, is_hidden=True)
-        add_item(state, link, strange, event.get("previous_item_id"), is_first=False)
+        add_item(state, link, strange, event.get("previous_item_id"))
 
 
 # The link in use ------------------------------------------------------------------------------------------------
@@ -145,6 +145,7 @@ def replace(state: RelayState, now: float) -> bool:
         if not is_silent(state, is_patient=now < patience_ends_at(state, old)):
             return False
         state.out.append(CloseUpstream(old.number))
+        endings.finish_items(state)
         _leave(state)
     seeding.catch_up(state, link)
     state.links.use(link, now)
@@ -156,13 +157,13 @@ def replace(state: RelayState, now: float) -> bool:
 
 def lose(state: RelayState, fault: UpstreamFault, now: float) -> None:
     """The link in use is gone."""
-    state.links.lose(now)
+    has_lasted = state.links.lose(now)
     endings.finish_items(state)
     endings.end_responses(state, now, is_cancelled=False)
     if not state.journal.is_waiting("response.create"):
         state.journal.forget("response.cancel")
     _leave(state)
-    if fault.is_retryable:
+    if fault.is_retryable and (has_lasted or state.links.next is not None):
         return
     if state.links.next is not None:
         state.out.append(CloseUpstream(state.links.next.number))
@@ -182,7 +183,7 @@ def fail(state: RelayState, fault: UpstreamFault, now: float) -> None:
 def is_silent(state: RelayState, *, is_patient: bool) -> bool:
     """Tell whether the link in use can be left without anyone noticing; in the end only speech counts."""
     utterance = state.utterance
-    if state.responses.open or utterance.item_id or state.client.committed:
+    if state.responses.open or utterance.item_id or state.client.writing is not None:
         return False
     is_owed = state.calls.is_busy() or utterance.owes_answer or state.client.untranscribed
     return not is_patient or not (is_owed or state.journal.is_waiting())

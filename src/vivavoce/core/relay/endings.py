@@ -16,6 +16,7 @@ _CANCELLED: Final = {"type": "cancelled", "reason": "turn_detected"}  # of the A
 
 def finish_items(state: RelayState) -> None:
     """What was committed is added to the conversation, what was added is done."""
+    state.client.writing = None
     committed, state.client.committed = state.client.committed, None
     if committed is not None:
         content = [{"type": "input_audio", "transcript": None}]
@@ -26,6 +27,7 @@ def finish_items(state: RelayState) -> None:
     for item in list(state.mirror):
         if item.is_open and not state.responses.owns(item.id):
             _finish(state, item, item.body)
+    state.end_writing()
 
 
 def end_responses(state: RelayState, now: float, *, is_cancelled: bool) -> None:
@@ -67,7 +69,7 @@ def _end_item(state: RelayState, response: OpenResponse, item_id: str, item: Ope
         return item.body
     for event in content_ends(response, item_id, item):
         state.tell(event)
-    if response.is_default and mirrored is None:
+    if response.is_default and mirrored is None and not item.is_added:
         mirrored = MirrorItem(item_id, item.body, 0)
         _add(state, mirrored)
     body = cut_body(item) if mirrored is None or mirrored.is_open else mirrored.body

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from vivavoce.core.relay.links import Link
+from vivavoce.core.relay.links import Link, settle_asked
 from vivavoce.core.relay.mirror import MirrorItem
 from vivavoce.core.relay.state import RelayState
 from vivavoce.core.relay.tools import MAX_OPEN_CALLS
@@ -40,7 +40,7 @@ def take_output(state: RelayState, returned: ToolReturned) -> None:
     state.mirror.add(MirrorItem(item_id, item, 0 if link is None else link.number, is_hidden=True))
     if link is not None:
         state.calls.unseen.add(item_id)
-        link.told.undone.add(item_id)
+        link.told.expect_done(item_id)
         state.ask(link, {"type": "conversation.item.create", "item": item}, item_id)
 
 
@@ -82,6 +82,18 @@ def link_left(state: RelayState) -> None:
     """What was asked of a link is not answered any more; the next one is told all outputs."""
     state.calls.unseen.clear()
     if state.calls.is_asked:
+        _unask(state)
+
+
+def answered(state: RelayState, link: Link) -> bool:
+    """A response began that may be the one that we asked for; return whether we did ask."""
+    state.calls.is_asked = False
+    return settle_asked(link, ANSWER)
+
+
+def not_answered(state: RelayState, link: Link) -> None:
+    """A response ended beside which our request would have been refused by now, if it was not answered by it."""
+    if settle_asked(link, ANSWER):
         _unask(state)
 
 

@@ -88,6 +88,7 @@ def _committed(state: RelayState, link: Link, event: Body, now: float) -> Body |
     heard = input_of(link)
     if isinstance(item_id, str):
         state.client.committed = Committed(item_id, audio)
+        state.client.writing = item_id
         if heard.get("transcription") is not None:
             state.client.untranscribed[item_id] = None
     detection = heard.get("turn_detection")

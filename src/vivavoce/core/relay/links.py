@@ -14,6 +14,8 @@ import msgspec
 from vivavoce.core.relay.vocabulary import Body, UpstreamFault
 
 BACKOFF_S: Final = (0.25, 0.5, 1.0, 2.0, 4.0)
+LASTING_S: Final = 5.0  # a link that was lost sooner counts as one that could not be made
+JITTER: Final = 0.5  # by how much of itself a delay is shorter at most
 ROLLOVER_RETRY_S: Final = 30.0  # after a replacement could not be made
 FATAL_CLOSE_CODES: Final = frozenset({1008, 3000, *range(4000, 5000)})
 CLOSE_MESSAGE: Final = "The connection to the upstream ended."
@@ -38,9 +40,20 @@ class Told(msgspec.Struct):
     fields: dict[str, str] = {}  # updates without an answer: event id -> the field, empty for the whole session
     refused: list[str] = []  # fields of the session that it does not take
     seeded: dict[str, int] = {}  # version of each item that it was given
-    undone: set[str] = set()  # items of ours whose `done` is to come
+    undone: dict[str, int] = {}  # items of ours whose `done` is to come, and how often
     left_out: frozenset[str] = frozenset()  # items that were too old to be told
     configuration_version: int = -1
+
+    def expect_done(self, item_id: str) -> None:
+        """An item was told: its `done` is not for the client."""
+        self.undone[item_id] = self.undone.get(item_id, 0) + 1
+
+    def take_done(self, item_id: str) -> bool:
+        """A `done` came, or will not come; return whether it was expected."""
+        count = self.undone.pop(item_id, 0)
+        if count > 1:
+            self.undone[item_id] = count - 1
+        return count > 0
 
 
 class Names(msgspec.Struct):
@@ -83,11 +96,28 @@ class Link(msgspec.Struct):
 class Links:
     """The links of a session, and when the next one is dialled."""
 
-    __slots__ = ("_count", "_lost_at", "_retry_s", "_targets", "attempt", "dial_at", "live", "next", "target")
+    __slots__ = (
+        "_count",
+        "_haste",
+        "_lost_at",
+        "_retry_s",
+        "_targets",
+        "attempt",
+        "dial_at",
+        "live",
+        "next",
+        "target",
+    )
 
-    def __init__(self, targets: int, retry_s: float) -> None:
+    def __init__(self, targets: int, retry_s: float, jitter: float = 0.0) -> None:
+        """Begin without any.
+
+        Args:
+            jitter: from 0 to 1, another for each session: how much sooner than after `BACKOFF_S` it tries again.
+        """
         self._targets = targets
         self._retry_s = retry_s
+        self._haste = 1.0 - JITTER * jitter
         self._count = 0
         self.live: Link | None = None
         self.next: Link | None = None
@@ -103,13 +133,16 @@ class Links:
         self.next = Link(self._count, self.target, now + connect_s)
         return self.next
 
-    def lose(self, now: float) -> None:
-        """The link in use is gone; try again at once."""
-        self.live = None
+    def lose(self, now: float) -> bool:
+        """The link in use is gone; try again at once. Return False if it did not last: then `fail` decides."""
+        live, self.live = self.live, None
+        if self._lost_at is not None and live is not None and now - live.in_use_since < LASTING_S:
+            return False
         self.attempt = 0
         self._lost_at = now
         if self.next is None:
             self.dial_at = now
+        return True
 
     def fail(self, fault: UpstreamFault, now: float) -> bool:
         """The next link failed; return False when nothing is left to try."""
@@ -119,7 +152,7 @@ class Links:
             return True
         if self._lost_at is None:
             self._lost_at = now
-        delay_s = BACKOFF_S[min(self.attempt, len(BACKOFF_S) - 1)]
+        delay_s = BACKOFF_S[min(self.attempt, len(BACKOFF_S) - 1)] * self._haste
         if fault.retry_after_s is not None:
             delay_s = max(delay_s, fault.retry_after_s)
         if fault.is_retryable and now + delay_s <= self._lost_at + self._retry_s:
@@ -142,12 +175,12 @@ class Links:
         """A link is used from now on."""
         link.phase = LinkPhase.IN_USE
         link.in_use_since = now
+        if self.live is not None:
+            self.attempt, self._lost_at = 0, None
         self.live = link
         if self.next is link:
             self.next = None
-        self.attempt = 0
         self.dial_at = None
-        self._lost_at = None
 
     def get(self, number: int) -> Link | None:
         """Return a link that is wanted, by its number."""

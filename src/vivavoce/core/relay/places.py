@@ -15,13 +15,17 @@ def is_present(link: Link, item: MirrorItem) -> bool:
     return item.link == link.number or item.id in link.told.seeded
 
 
-def add_item(state: RelayState, link: Link, item: MirrorItem, previous_id: Json, *, is_first: bool) -> None:
+def add_item(state: RelayState, link: Link, item: MirrorItem, previous_id: Json, wanted: Json = None) -> None:
     """Put an item where the upstream says that it stands.
 
     Args:
-        is_first: it was asked to be first. An upstream that names no predecessor may only be saying nothing.
+        wanted: the predecessor that the client asked for, or "root". Where it did not, an upstream that names no
+            predecessor may only be saying nothing: the item is last.
     """
-    if previous_id is None and not is_first:
+    known = state.mirror.index(wanted)
+    if wanted == "root" or known is not None:
+        state.mirror.add(item, 0 if known is None else known + 1)
+    elif previous_id is None:
         state.mirror.add(item)
     else:
         state.mirror.add(item, _index_behind(state, link, previous_id))

@@ -30,16 +30,30 @@ def seed_items(mirror: Mirror) -> tuple[list[tuple[MirrorItem, list[Body]]], fro
     """
     chosen: list[tuple[MirrorItem, list[Body]]] = []
     characters = 0
-    items = list(mirror)
-    for index, item in reversed(list(enumerate(items))):
-        bodies = seed_bodies(item)
-        if not bodies:
-            continue
+    for item, bodies in reversed(replayable(mirror)):
         characters += sum(_characters(body) for body in bodies)
         if len(chosen) >= MAX_SEED_ITEMS or (chosen and characters > MAX_SEED_CHARACTERS):
-            return chosen[::-1], frozenset(older.id for older in items[: index + 1])
+            oldest = mirror.index(chosen[-1][0].id)
+            return chosen[::-1], frozenset(mirror.at(index).id for index in range(oldest or 0))
         chosen.append((item, bodies))
     return chosen[::-1], frozenset()
+
+
+def replayable(mirror: Mirror) -> list[tuple[MirrorItem, list[Body]]]:
+    """Return all items of which something can be told, in order, each with the bodies it is made of.
+
+    The output of a call that cannot be told (it was cut) is not told either.
+    """
+    calls: set[str] = set()
+    found: list[tuple[MirrorItem, list[Body]]] = []
+    for item in mirror:
+        bodies = seed_bodies(item)
+        for body in bodies:
+            if body["type"] == "function_call":
+                calls.add(body["call_id"])
+        if bodies and not (bodies[0]["type"] == "function_call_output" and bodies[0]["call_id"] not in calls):
+            found.append((item, bodies))
+    return found
 
 
 def seed_bodies(item: MirrorItem) -> list[Body]:

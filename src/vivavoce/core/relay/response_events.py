@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from vivavoce.core.relay import functions
 from vivavoce.core.relay.functions import ANSWER, begin_call
 from vivavoce.core.relay.journal import Asked
 from vivavoce.core.relay.links import Link, settle_asked
@@ -45,9 +46,9 @@ def _created(state: RelayState, link: Link, event: Body, now: float) -> Body | N
     if not isinstance(body, dict) or not isinstance(body.get("id"), str):
         return event
     is_default = body.get("conversation_id") is not None
-    is_mine = is_default and settle_asked(link, ANSWER)
+    is_detected = is_default and state.utterance.owes_answer
+    is_mine = is_default and not is_detected and functions.answered(state, link)
     rival = _waiting_request(state, body) if not is_mine else None
-    is_detected = is_default and not is_mine and state.utterance.owes_answer
     if rival is not None and not is_detected:
         state.journal.drop(rival)
     is_automatic = not is_mine and (is_detected or rival is None)
@@ -74,7 +75,8 @@ def _waiting_request(state: RelayState, body: Body) -> Asked | None:
 
 def _stop(state: RelayState, link: Link, response_id: str, reason: str) -> None:
     """End a response that nobody may pay for."""
-    state.ask(link, {"type": "response.cancel", "response_id": response_id}, f"{_CANCEL} {response_id}")
+    settle_asked(link, _CANCEL)  # an earlier one, which has no answer where it was carried out
+    state.ask(link, {"type": "response.cancel", "response_id": response_id}, _CANCEL)
     state.report(ErrorDetail(type="insufficient_quota", code="insufficient_quota", message=reason))
 
 
@@ -86,10 +88,10 @@ def _done(state: RelayState, link: Link, event: Body, now: float) -> Body | None
     cost = 0.0
     if response is not None:
         cost = state.spending.charge(response.id, _model(link), _usage(body.get("usage")), now)
-        settle_asked(link, f"{_CANCEL} {response.id}")
         if response.rival is not None and state.journal.drop(response.rival):
             state.spending.unexpect()  # it was answered by this response, or it would have been refused by now
         if response.is_default:
+            functions.not_answered(state, link)
             state.journal.settle("response.done")
     output = body.get("output")
     items = [item for item in output if isinstance(item, dict)] if isinstance(output, list) else []

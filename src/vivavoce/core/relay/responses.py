@@ -25,6 +25,7 @@ class OpenItem(msgspec.Struct):
     body: Body
     output_index: Json  # as the client sees it
     is_hidden: bool = False
+    is_added: bool = False  # to the conversation
     final: Body | None = None  # as its `done` showed it
     arguments: str = ""
     has_arguments: bool = False  # they are done
@@ -89,6 +90,12 @@ class Responses:
     def owns(self, item_id: str) -> bool:
         """Tell whether an item is the output of an open response."""
         return any(item_id in response.items for response in self.open.values())
+
+    def note_added(self, item_id: str) -> None:
+        """An item was added to the conversation."""
+        for response in self.open.values():
+            if item_id in response.items:
+                response.items[item_id].is_added = True
 
     def follow(self, type_: str, event: Body) -> None:
         """Take an event about the content of an open item."""

@@ -5,7 +5,7 @@ from typing import Final
 
 from vivavoce.core.relay.links import Link
 from vivavoce.core.relay.places import is_present
-from vivavoce.core.relay.replay import out_id, seed_bodies, seed_items
+from vivavoce.core.relay.replay import out_id, replayable, seed_items
 from vivavoce.core.relay.showing import with_functions
 from vivavoce.core.relay.state import RelayState
 from vivavoce.core.relay.vocabulary import Body, Json
@@ -38,9 +38,10 @@ def catch_up(state: RelayState, link: Link) -> None:
     for item_id in [id_ for id_ in told.seeded if id_ in changed or id_ not in present]:
         delete(state, link, item_id)
     previous_id = "root"
+    replayed = {item.id: bodies for item, bodies in replayable(state.mirror)}
     for item in state.mirror:
         if item.link != link.number and item.id not in told.seeded and item.id not in told.left_out:
-            for body in seed_bodies(item):
+            for body in replayed.get(item.id, ()):
                 create(state, link, body, previous_id)
                 previous_id = str(body["id"])
                 told.seeded[item.id] = item.version
@@ -82,7 +83,7 @@ def create(state: RelayState, link: Link, body: Body, previous_id: str | None = 
         link.names.add(state.ids.make("item"), item_id)
     place = {} if previous_id is None else {"previous_item_id": link.real_id(previous_id)}
     link.told.seeded.setdefault(item_id, 0)
-    link.told.undone.add(item_id)
+    link.told.expect_done(item_id)
     item = {**body, "id": link.real_id(item_id)}
     state.ask(link, {"type": "conversation.item.create", **place, "item": item}, item_id)
 

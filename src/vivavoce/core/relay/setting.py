@@ -30,3 +30,4 @@ class RelaySetting(msgspec.Struct, frozen=True, kw_only=True):
     connect_s: float = 10.0
     retry_s: float = 30.0
     rollover_s: float = 3300.0  # 0 is never
+    jitter: float = 0.0  # from 0 to 1, another for each session, so that they do not all try again at once

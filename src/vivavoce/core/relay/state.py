@@ -73,6 +73,8 @@ class ClientView(msgspec.Struct):
     hidden: set[str] = set()  # items of which it knows nothing, and their calls
     committed: Committed | None = None
     untranscribed: dict[str, None] = {}  # items whose words are to come
+    writing: str | None = None  # the committed item whose events come in one piece
+    deferred: list[PassOn] = []  # until they have come
 
 
 class RelayState:
@@ -98,7 +100,7 @@ class RelayState:
         self.ids = ids
         self.spending = spending
         self.span = RelaySpan()
-        self.links = Links(len(setting.targets), setting.retry_s)
+        self.links = Links(len(setting.targets), setting.retry_s, setting.jitter)
         self.mirror = Mirror()
         self.journal = Journal()
         self.responses = Responses()
@@ -110,7 +112,18 @@ class RelayState:
     def tell(self, body: Body) -> None:
         """Send the client an event of ours; it gets an event id."""
         event = {"type": body["type"], "event_id": self.ids.make("event"), **body}
-        self.out.append(PassOn(encode(event), event["type"] in FINAL_EVENTS))
+        told = PassOn(encode(event), event["type"] in FINAL_EVENTS)
+        if self.client.writing is None:
+            self.out.append(told)
+        else:
+            self.client.deferred.append(told)
+
+    def end_writing(self) -> None:
+        """A committed item is written: tell what had to wait for it."""
+        self.client.writing = None
+        if self.client.deferred:
+            self.out.extend(self.client.deferred)
+            self.client.deferred = []
 
     def report(self, detail: ErrorDetail) -> None:
         """Send the client an `error` event."""

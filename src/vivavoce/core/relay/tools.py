@@ -55,7 +55,6 @@ class ServerCalls:
         """A response has begun: where it sees all that the functions return, nothing more is owed for it."""
         if not self.running and not self.unseen:
             self.owes_answer = False
-        self.is_asked = False
 
     def is_busy(self) -> bool:
         """Tell whether outputs or the answer to them are to come."""

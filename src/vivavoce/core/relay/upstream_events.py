@@ -46,6 +46,16 @@ def pass_event(state: RelayState, link: Link, message: bytes, body: Body, now: f
         return
     shown = shown_with_place(state, link, shown)
     state.out.append(PassOn(message if shown is body else encode(shown), shown["type"] in FINAL_EVENTS))
+    if state.client.writing is not None and not _is_being_written(shown, state.client.writing):
+        state.end_writing()
+
+
+def _is_being_written(event: Body, item_id: str) -> bool:
+    """Tell whether more about a committed item is to follow an event at once."""
+    item = event.get("item")
+    is_about_it = isinstance(item, dict) and item.get("id") == item_id
+    is_added = event["type"] == "conversation.item.added" and is_about_it
+    return is_added or event["type"] == "input_audio_buffer.committed"
 
 
 def with_client_ids(link: Link, body: Body) -> Body:
@@ -125,9 +135,11 @@ def _item_added(state: RelayState, link: Link, event: Body, now: float) -> Body 
     if response_events.is_of_server(state, item):
         state.client.hidden.add(item_id)
     mirrored = MirrorItem(item_id, dict(item), link.number, state.is_hidden(item_id), is_open=True)
-    wanted = None if asked is None or event.get("previous_item_id") is not None else read_upstream(asked.message)
-    is_first = wanted is not None and wanted.get("previous_item_id") == "root"
-    add_item(state, link, mirrored, event.get("previous_item_id"), is_first=is_first)
+    wanted = None
+    if asked is not None and b"previous_item_id" in asked.message:
+        wanted = (read_upstream(asked.message) or {}).get("previous_item_id")
+    add_item(state, link, mirrored, event.get("previous_item_id"), wanted)
+    state.responses.note_added(item_id)
     hearing_events.keep_spoken(state, mirrored)
     if asked is not None:
         _keep_given(state, mirrored, asked)
@@ -142,7 +154,7 @@ def settle_ours(state: RelayState, link: Link, item_id: str, event: Body) -> boo
         state.calls.unseen.discard(item_id)
         item = state.mirror.get(item_id)
         if item is not None:
-            add_item(state, link, item, event.get("previous_item_id"), is_first=False)
+            add_item(state, link, item, event.get("previous_item_id"))
     return True
 
 
@@ -162,8 +174,7 @@ def _item_done(state: RelayState, link: Link, event: Body, now: float) -> Body |
     item_id = item.get("id") if isinstance(item, dict) else None
     if not isinstance(item, dict) or not isinstance(item_id, str):
         return event
-    if item_id in link.told.undone:
-        link.told.undone.discard(item_id)
+    if link.told.take_done(item_id):
         return None
     mirrored = state.mirror.get(item_id)
     if mirrored is not None:
@@ -209,18 +220,21 @@ def _error(state: RelayState, link: Link, event: Body, now: float) -> Body | Non
         return event
     if refuse_ours(state, link, error):
         return None
+    if error.get("event_id") is None:
+        link.fault = fault_of(error)
+        if link.fault is not None:
+            return None  # the link is about to end; what follows for the session is told then
     refused = state.journal.refuse(error)
     if refused is not None:
         _give_up_request(state, refused)
-        return event
-    link.fault = fault_of(error)
-    return event if link.fault is None else None  # the link is about to end; what follows for the session is told then
+    return event
 
 
 def refuse_ours(state: RelayState, link: Link, error: Body) -> bool:
     """An error came; return whether it is about a request of ours."""
     event_id, asked = error.get("event_id"), link.told.asked
-    if event_id is None and error.get("type") == "invalid_request_error" and not state.journal.is_waiting():
+    is_nameless = event_id is None and error.get("type") == "invalid_request_error" and fault_of(error) is None
+    if is_nameless and not state.journal.is_waiting():
         event_id = next(iter(asked), None)  # an upstream that names no events
     if not isinstance(event_id, str) or event_id not in asked:
         return False
@@ -231,7 +245,7 @@ def refuse_ours(state: RelayState, link: Link, error: Body) -> bool:
             state.fault(REFUSED_FIELDS, f"The upstream does not take session.{field}.")
         return True
     link.told.seeded.pop(answer, None)
-    link.told.undone.discard(answer)
+    link.told.take_done(answer)
     functions.refused(state, answer, error)
     return True
 

@@ -12,10 +12,12 @@ from bench.checked_client import CheckedClient, checked_client
 from bench.figures import Figure, spread
 from bench.server import running_server
 from vivavoce.testing.upstream import Upstream, scripted_upstream
+from vivavoce.testing.upstream_session import UpstreamSession
 
 ROLL_OVERS: Final = 6  # three are promised
 ROLLOVER_MIN: Final = 0.01
 MAX_TURNS: Final = 400
+SILENCE_S: Final = 0.1  # between turns, in which a change may come
 INSTRUCTIONS: Final = "Be brief."
 
 CONFIGURATION: Final = """
@@ -34,7 +36,7 @@ rollover_min = {rollover_min}
 
 
 class Seen(msgspec.Struct, kw_only=True):
-    """What the conversation was like: the times to the first audio, with a change of connections since and without."""
+    """What the conversation was like: the times to the first audio, on the same connection and on a fresh one."""
 
     turns: int
     changes: int
@@ -59,39 +61,45 @@ async def _turn(client: CheckedClient, text: str) -> float:
 
 
 async def _converse(client: CheckedClient, upstream: Upstream) -> Seen:
-    times: dict[bool, list[float]] = {True: [], False: []}
+    same_ms: list[float] = []
+    changed_ms: list[float] = []
     await client.configure(instructions=INSTRUCTIONS)
-    turns = 0
-    while len(upstream.sessions) <= ROLL_OVERS and turns < MAX_TURNS:
-        before = upstream.session
+    turns, changes, serving = 0, 0, upstream.session
+    while changes < ROLL_OVERS and turns < MAX_TURNS:
         turns += 1
         first_ms = await _turn(client, f"question {turns}")
-        times[upstream.session is not before].append(first_ms)
-        await _pause(upstream)
+        before, serving = serving, _serving(upstream, turns)
+        changes += serving is not before
+        (same_ms if serving is before else changed_ms).append(first_ms)
+        await asyncio.sleep(SILENCE_S)
     return Seen(
         turns=turns,
-        changes=len(upstream.sessions) - 1,
+        changes=changes,
         errors=len(client.of_type("error")),
         faults=len(client.invalid) + len(client.violations()),
-        lost_items=2 * turns - _told(upstream.session.items, turns),
+        lost_items=2 * turns - _told(serving.items, turns),
         uninvited=abs(upstream.count("response.create") - turns),
-        same_ms=times[False],
-        changed_ms=times[True],
+        same_ms=same_ms,
+        changed_ms=changed_ms,
     )
 
 
-async def _pause(upstream: Upstream) -> None:
-    """Let some silence pass, in which a change may come."""
-    await asyncio.sleep(ROLLOVER_MIN * 60 / 8)
+def _serving(upstream: Upstream, turn: int) -> UpstreamSession:
+    """Return the session that has answered a turn."""
+    return next(one for one in upstream.sessions if _asks(one, turn))
+
+
+def _asks(session: UpstreamSession, turn: int) -> bool:
+    asked = (record.context[-1]["content"][0].get("text") for record in session.responses)
+    return f"question {turn}" in asked
 
 
 def _told(items: list[Any], turns: int) -> int:
-    """Return how many of the questions and answers an upstream has in their order; JSON boundary."""
+    """Return how many of the questions and answers an upstream has, the questions in their order (JSON boundary)."""
     texts = [part.get("text") or part.get("transcript") for item in items for part in item["content"]]
-    questions = [text for text in texts if text in {f"question {number}" for number in range(1, turns + 1)}]
-    in_order = [f"question {number}" for number in range(1, turns + 1)]
-    answers = len(texts) - len(questions)
-    return (len(questions) if questions == in_order else 0) + min(answers, turns)
+    wanted = [f"question {number}" for number in range(1, turns + 1)]
+    questions = [text for text in texts if text in wanted]
+    return (turns if questions == wanted else 0) + len(texts) - len(questions)
 
 
 async def _measure() -> Seen:
@@ -118,7 +126,7 @@ def run() -> list[Figure]:
     ]
     return [
         *figures,
-        *(spread("first audio, connection changed meanwhile", seen.changed_ms, "ms") if seen.changed_ms else []),
+        *(spread("first audio, first turn of a connection", seen.changed_ms, "ms") if seen.changed_ms else []),
     ]
 
 

@@ -35,9 +35,10 @@ class Effort(msgspec.Struct, frozen=True):
     latency_s: float = 3.0
     idle_sessions: int = 500
     connects: int = 40
+    legs: tuple[str, ...] = (PLAIN, TLS)
 
 
-QUICK: Final = Effort(rounds=1, measured_s=2.0, other_sessions=(), idle_sessions=100, connects=15)
+QUICK: Final = Effort(rounds=1, measured_s=2.0, other_sessions=(), idle_sessions=100, connects=15, legs=(PLAIN,))
 
 
 class Row:
@@ -71,11 +72,13 @@ class Row:
         self.latencies.setdefault(sessions, Latencies()).add(sample.report)
 
 
-def rows_of(load: Load, folder: Path, stack: ExitStack) -> list[Row]:
+def rows_of(load: Load, legs: Sequence[str], folder: Path, stack: ExitStack) -> list[Row]:
     """Return a row for every relay that this machine can run, and say which it cannot."""
     found: list[Row] = []
     upstreams = {PLAIN: Upstream(load.port)}
-    if haproxy() is None:
+    if TLS not in legs:
+        print("  left out: TLS upstreams", flush=True)
+    elif haproxy() is None:
         print("  skipped: TLS upstreams; missing: HAProxy, which ends TLS before the scripted upstream", flush=True)
     else:
         certificate = make_certificate(folder)
@@ -86,8 +89,8 @@ def rows_of(load: Load, folder: Path, stack: ExitStack) -> list[Row]:
         if missing is not None:
             print(f"  skipped: {contestant.name}; missing: {missing}", flush=True)
             continue
-        legs = [leg for leg in upstreams if leg == PLAIN or contestant.speaks_tls]
-        found += [Row(contestant, leg, upstreams[leg]) for leg in legs]
+        reached = [leg for leg in upstreams if leg == PLAIN or contestant.speaks_tls]
+        found += [Row(contestant, leg, upstreams[leg]) for leg in reached]
     return found
 
 
@@ -95,7 +98,7 @@ def measure_all(folder: Path, effort: Effort) -> list[Row]:
     """Run every stage; tells on the way what is going on."""
     with ExitStack() as stack:
         load = stack.enter_context(running_load(compile_program("load", folder), folder, KEY))
-        rows = rows_of(load, folder, stack)
+        rows = rows_of(load, effort.legs, folder, stack)
         for row in rows:
             with attempt(row, "idle sessions"), row.contestant.start(row.upstream, folder) as relay:
                 row.idle = memory(load, relay, effort.idle_sessions, is_talking=False)

@@ -144,7 +144,9 @@ async def raw_talk(
 ) -> AsyncIterator[RawTalk]:
     """Connect without waiting for `session.created`."""
     url = f"ws://{address}/v1/realtime?model={model}{query}"
-    async with connect(url, additional_headers={"Authorization": f"Bearer {key}", **headers}, max_size=None) as socket:
+    async with connect(
+        url, additional_headers={"Authorization": f"Bearer {key}", **headers}, max_size=None, max_queue=None
+    ) as socket:
         yield RawTalk(socket)
 
 

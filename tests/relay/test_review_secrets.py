@@ -144,7 +144,7 @@ def test_locks_hold_for_a_relayed_session_and_for_fields_beside_them() -> None:
             with pytest.raises(InvalidStatus) as other_model:
                 async with raw_talk(address, "gpt-realtime-mini", key=secret):
                     pass
-            assert other_model.value.response.status_code == 400
+            assert other_model.value.response.status_code == 403
 
     run(work())
 

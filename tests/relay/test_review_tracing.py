@@ -7,12 +7,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
-from tests.app.serving import serving
+from tests.app.serving import ask_json, serving
 from tests.relay.relaying import MODEL, RawTalk, configured, raw_talk
 from tests.transports.peers import run
 from vivavoce.config.load import load
 from vivavoce.config.model import Configuration
 from vivavoce.runtime.tracing import Tracer
+from vivavoce.testing.upstream import scripted_upstream
 from vivavoce.wiring import app_settings, build_pipelines, build_registry
 
 Json = dict[str, Any]  # JSON boundary: lines of a trace
@@ -90,22 +91,38 @@ def test_both_traces_have_the_same_lines(tmp_path: Path) -> None:
     run(work())
 
 
-def test_a_trace_has_what_the_client_was_sent_also_where_only_the_upstream_knows_it(tmp_path: Path) -> None:
+def test_a_voice_that_only_the_upstream_knows_is_traced(tmp_path: Path) -> None:
     async def work() -> None:
-        from vivavoce.testing.upstream import scripted_upstream
-
         async with scripted_upstream("strange") as upstream, traced(configured(upstream.url), tmp_path) as address:
-            async with raw_talk(address, MODEL) as talk:
+            async with raw_talk(address) as talk:
                 await talk.read_to("session.created")
-                session = {"type": "realtime", "tracing": "auto", "audio": {"output": {"voice": "nova-2027"}}}
-                await talk.send({"type": "session.update", "session": session})
+                await talk.send({"type": "session.update", "session": {"type": "realtime", "tracing": "auto"}})
                 await talk.read_to("session.updated")
-                update = {"type": "session.update", "session": {"type": "realtime", "thinking": {"budget": 7}}}
-                await talk.send(update)
+                audio = {"output": {"voice": "nova-2027"}}
+                await talk.send({"type": "session.update", "session": {"type": "realtime", "audio": audio}})
                 await talk.read_to("session.updated")
 
-        types = [(line["from"], line["type"]) for line in lines_of(tmp_path) if "from" in line]
-        assert ("server", "session.updated") in types
-        assert ("client", "session.update") in types
+        lines = [line for line in lines_of(tmp_path) if "from" in line]
+        types = [(line["from"], line["type"]) for line in lines]
+        assert types == [("client", "session.update"), ("server", "session.updated")]
+        assert lines[0]["event"]["session"]["audio"]["output"]["voice"] == "nova-2027"
+
+    run(work())
+
+
+def test_a_secret_that_wants_a_trace_has_one_of_the_relayed_session_too(tmp_path: Path) -> None:
+    async def work() -> None:
+        async with scripted_upstream() as upstream, traced(configured(upstream.url), tmp_path) as address:
+            session = {"type": "realtime", "model": MODEL, "tracing": {"workflow_name": "calls"}}
+            port = int(address.rpartition(":")[2])
+            answer = await ask_json(port, "POST /v1/realtime/client_secrets", {"session": session})
+            async with raw_talk(address, key=answer.json["value"]) as talk:
+                await talk.read_to("session.created")
+                await talk.send({"type": "input_audio_buffer.clear"})
+                await talk.read_to("input_audio_buffer.cleared")
+
+        head, *events, _ = lines_of(tmp_path)
+        assert head["workflow_name"] == "calls"
+        assert [line["type"] for line in events] == ["input_audio_buffer.clear", "input_audio_buffer.cleared"]
 
     run(work())

@@ -243,6 +243,27 @@ def test_nothing_is_delivered_after_an_abort_from_within_a_message() -> None:
     assert run(scenario()) == ["message", "closed"]
 
 
+def test_a_listener_that_raises_ends_its_link_and_is_logged(caplog: pytest.LogCaptureFixture) -> None:
+    async def play(peer: RawUpstream) -> None:
+        await peer.accept()
+        await peer.send(plain(TEXT, b"one"))
+        await peer.reader.read()
+
+    def fail(message: bytes) -> None:
+        raise RuntimeError("a bug, for the test")
+
+    async def scenario() -> list[str]:
+        heard = Heard()
+        async with raw_upstream(play) as port:
+            await connector(port).connect(UpstreamRequest(None), heard)
+            heard.then = fail
+            await heard.closed
+            return heard.order
+
+    assert run(scenario()) == ["message", "failed", "closed"]
+    assert any(record.exc_info and "a bug" in str(record.exc_info[1]) for record in caplog.records)
+
+
 def test_a_message_at_the_limit_is_taken() -> None:
     heard = heard_of(plain(TEXT, b"x" * MESSAGE_LIMIT_BYTES), plain(CLOSE, close_payload(1000)))
 

@@ -1,5 +1,6 @@
 """How a server relays: which models go to which upstreams, and what every relayed session gets."""
 
+import contextlib
 import fnmatch
 import random
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from vivavoce.core.relay.setting import RelaySetting
 from vivavoce.core.relay.vocabulary import Body
 from vivavoce.core.spending import Spending
 from vivavoce.protocol.ids import IdSource
-from vivavoce.protocol.session import SessionPatch
+from vivavoce.protocol.session import SessionPatch, TracingChoice
 from vivavoce.runtime.clock import Clock
 from vivavoce.runtime.relay_account import RelayAccount
 from vivavoce.runtime.relaying import HostedRelay, RelayParts
@@ -94,8 +95,12 @@ def open_relay(
 ) -> HostedRelay:
     """Return a relayed session; the `Opened` input starts it."""
     request = entry.request
-    account = RelayAccount(entry.spending)
-    core = RelaySession(plan.setting(entry.session_id, request), ids, account)
+    account, setting = RelayAccount(entry.spending), plan.setting(entry.session_id, request)
+    watch = RelayWatch(entry.session_id, entry.tracer, entry.observer)
+    if (tracing := setting.configuration.get("tracing")) is not None:
+        with contextlib.suppress(msgspec.ValidationError):  # the upstream tells
+            watch.start_trace(msgspec.convert(tracing, TracingChoice))
+    core = RelaySession(setting, ids, account)
     parts = RelayParts(
         plan.connectors,
         UpstreamRequest(
@@ -104,7 +109,7 @@ def open_relay(
         entry.sink,
         clock,
         plan.tools,
-        RelayWatch(entry.session_id, entry.tracer, entry.observer),
+        watch,
     )
     return HostedRelay(entry.session_id, core, parts, on_closed)
 

@@ -4,7 +4,8 @@ Observers get the events of the GA API, decoded, in the order of the wire: the s
 relayed one, whose messages are decoded beside their way.
 """
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final, Protocol
 
 import msgspec
@@ -20,6 +21,22 @@ from vivavoce.runtime.tracing import Tracer
 
 _DECODER: Final = msgspec.json.Decoder(ServerEvent)
 BYTES_PER_SAMPLE: Final = 2
+
+
+class AnyVoice(Collection[str]):
+    """The voices of an upstream, of which nobody here knows: all there may be."""
+
+    def __contains__(self, name: object) -> bool:
+        return True
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+_ANY_VOICE: Final = AnyVoice()
 
 
 class SessionObserver(Protocol):
@@ -70,27 +87,30 @@ class RelayWatch:
         self._session_id = session_id
         self._tracer = tracer
         self._observers = Observers([] if observer is None else [observer])
+        self._wanted: TracingChoice | None = None  # a trace that begins after the next message to the client
         self.is_watching = observer is not None
 
     def start_trace(self, tracing: TracingChoice) -> None:
-        """Keep a trace from here on, where there is room for traces."""
+        """Keep a trace, where there is room for traces: as for any session, from behind the event that tells of it."""
         if self._tracer is not None:
-            self._observers.add(self._tracer.open(self._session_id, tracing))
-            self._tracer, self.is_watching = None, True
+            self._wanted, self.is_watching = tracing, True
 
     def client(self, message: bytes) -> None:
+        """The client sent a message."""
         try:
-            event = decode_client_event(message)
+            event = decode_client_event(message, _ANY_VOICE)
         except ClientError:
             return
         self._observers.client(event)
 
     def server(self, message: bytes) -> None:
-        try:
+        """The client is sent a message."""
+        with contextlib.suppress(msgspec.DecodeError, UnicodeError, RecursionError):
             event = _DECODER.decode(message)
-        except (msgspec.DecodeError, UnicodeError, RecursionError):
-            return
-        self._observers.server(_played(event) if isinstance(event, ResponseOutputAudioDelta) else event)
+            self._observers.server(_played(event) if isinstance(event, ResponseOutputAudioDelta) else event)
+        if self._wanted is not None and self._tracer is not None:
+            self._observers.add(self._tracer.open(self._session_id, self._wanted))
+            self._wanted = self._tracer = None
 
     def close(self) -> None:
         self._observers.close()

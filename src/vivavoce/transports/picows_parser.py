@@ -49,12 +49,9 @@ class FrameLog:
                 self._end(CLOSE_PROTOCOL)
 
     def exception(self, message: str, *values: object) -> None:
-        """The parser failed, on a close code that its enumeration lacks for example, or our listener did."""
-        if message.startswith("WS parser"):
-            self._end(CLOSE_PROTOCOL)
-        else:
-            _LOG.exception(message, *values)
-            self._end(CLOSE_INTERNAL)
+        """The parser or our listener raised what it should not."""
+        _LOG.exception(message, *values)
+        self._end(CLOSE_INTERNAL)
 
     warning = exception  # so a client's parser calls an exception out of our listener
 

@@ -71,6 +71,8 @@ def _speech_stopped(state: RelayState, link: Link, event: Body, now: float) -> B
     if utterance.is_stopped:
         return None
     utterance.is_stopped = True
+    if utterance.end_ms < utterance.start_ms:  # another detector, that heard less
+        return {**event, "audio_end_ms": round(utterance.start_ms)}
     return _moved(event, link, "audio_end_ms")
 
 

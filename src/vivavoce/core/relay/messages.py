@@ -8,7 +8,7 @@ import binascii
 import json
 import math
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
@@ -21,11 +21,13 @@ _APPEND_HEAD_TIGHT: Final = b'{"type":"input_audio_buffer.append","audio":"'
 _APPEND_HEAD_SPACED: Final = b'{"type": "input_audio_buffer.append", "audio": "'
 _HEAD_BYTES: Final = 2048
 _BRACE: Final = ord("}")
+_PADDING: Final = ord("=")
 _EVENT_ID: Final = rb'"event_id"\s*:\s*"[^"\\]{0,512}"\s*,\s*'
 _APPEND_HEAD: Final = re.compile(
     rb'\s*\{\s*(?:%b)?"type"\s*:\s*"input_audio_buffer\.append"\s*,\s*(?:%b)?"audio"\s*:\s*"' % (_EVENT_ID, _EVENT_ID)
 )
-_DELTA_HEADS: Final = (b'{"type":"response.output_audio.delta",', b'{"type": "response.output_audio.delta",')
+_DELTA_HEAD_TIGHT: Final = b'{"type":"response.output_audio.delta",'
+_DELTA_HEADS: Final = (_DELTA_HEAD_TIGHT, b'{"type": "response.output_audio.delta",')
 _DELTA_HEAD_BYTES: Final = 512  # ids and indices stand before the audio
 _ITEM_ID: Final = re.compile(rb'"item_id"\s*:\s*"([^"\\]+)"')
 _ENDS: Final = (b"}", b"}\n", b"} ")
@@ -33,13 +35,6 @@ _AUDIO_DELTA: Final = re.compile(rb'"delta"\s*:\s*"')
 
 _DECODER: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder()
-
-
-class AudioDelta(NamedTuple):
-    """Assistant audio in a message: whose it is, and how many bytes it has decoded."""
-
-    item_id: str
-    size_bytes: int
 
 
 def appended_bytes(message: bytes) -> int | None:
@@ -58,7 +53,9 @@ def appended_bytes(message: bytes) -> int | None:
     end = len(message) - 2
     if message.find(b'"', start) != end or message[-1] != _BRACE or b"\\" in message:
         return None
-    return _decoded_size(message, start, end)
+    if message[end - 1] != _PADDING:
+        return (end - start) * 3 // 4
+    return _padded_size(message, start, end)
 
 
 def appended_audio(message: bytes) -> str:
@@ -84,26 +81,37 @@ def base64_bytes(text: str) -> int:
     return max(0, len(text) * 3 // 4 - text.endswith("=") - text.endswith("=="))
 
 
-def audio_delta(message: bytes) -> AudioDelta | None:
-    """Return the audio of a `response.output_audio.delta`, None for any other message."""
-    if not message.startswith(_DELTA_HEADS):
+def audio_delta(message: bytes) -> tuple[str, int] | None:
+    """Return whose audio a `response.output_audio.delta` holds, and how many bytes; None for any other message."""
+    if not message.startswith(_DELTA_HEAD_TIGHT):
+        return _other_audio_delta(message)
+    item = message.find(b'"item_id":"', 30, _DELTA_HEAD_BYTES) + 11
+    start = message.find(b'"delta":"', item, _DELTA_HEAD_BYTES) + 9
+    end = len(message) - 2
+    if item < 30 or start < item or message.find(b'"', start) != end or message[-1] != _BRACE:
+        return _other_audio_delta(message)
+    item_id = message[item : message.find(b'"', item)].decode("utf-8", "replace")
+    if message[end - 1] != _PADDING:
+        return item_id, (end - start) * 3 // 4
+    return item_id, _padded_size(message, start, end)
+
+
+def _other_audio_delta(message: bytes) -> tuple[str, int] | None:
+    """Return the same where the fields stand in another order, or with white space."""
+    if not message.startswith(_DELTA_HEADS) or not message.endswith(_ENDS):
         return None
     item_id = _ITEM_ID.search(message, 0, _DELTA_HEAD_BYTES)
     delta = _AUDIO_DELTA.search(message, 0, _DELTA_HEAD_BYTES)
     if item_id is None or delta is None:
         return None
-    start = delta.end()
-    end = message.find(b'"', start)
-    if end < 0 or not message.endswith(_ENDS):
-        return None
-    return AudioDelta(item_id[1].decode("utf-8", "replace"), _decoded_size(message, start, end))
+    end = message.find(b'"', delta.end())
+    return None if end < 0 else (item_id[1].decode("utf-8", "replace"), _padded_size(message, delta.end(), end))
 
 
-def _decoded_size(message: bytes, start: int, end: int) -> int:
-    size = (end - start) * 3 // 4
-    if message[end - 1] == 0x3D:  # '='
-        size -= 2 if message[end - 2] == 0x3D else 1
-    return max(0, size)
+def _padded_size(message: bytes, start: int, end: int) -> int:
+    """Return how many bytes the base64 between two places stands for."""
+    padding = message[max(start, end - 2) : end].count(b"=")
+    return max(0, (end - start) * 3 // 4 - padding)
 
 
 def encode(body: Json) -> bytes:

@@ -62,8 +62,8 @@ class RelaySession:
             The number of the link that it goes over.
         """
         state = self._state
-        link = state.links.live
-        if link is None or state.span.lifecycle is not Lifecycle.ACTIVE:
+        link = state.links.live  # there is none before the session is greeted, nor after its end
+        if link is None:
             return None
         size_bytes = appended_bytes(message)
         if size_bytes is None:
@@ -75,14 +75,12 @@ class RelaySession:
         """Note assistant audio that goes to the client as it is; False for a message that must be handled."""
         state = self._state
         link = state.links.live
-        if link is None or link.number != number or state.span.lifecycle not in TAKES_INPUT:
-            return False
-        if state.responses.is_shifted:
+        if link is None or link.number != number or state.responses.is_shifted:
             return False
         delta = audio_delta(message)
         if delta is None:
             return False
-        state.mirror.hear(delta.item_id, delta.size_bytes)
+        state.mirror.hear(delta[0], delta[1])
         return True
 
     # Session --------------------------------------------------------------------------------------------------

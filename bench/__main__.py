@@ -23,6 +23,7 @@ BENCHMARKS: Final = (
     "semantic",
     "noise",
     "hybrid",
+    "rollover",
     "relay",
 )
 WITH_OPTIONS: Final = frozenset({"relay"})  # these know `--quick` and `--json`

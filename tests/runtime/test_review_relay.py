@@ -26,6 +26,7 @@ from vivavoce.runtime.clock import LoopClock
 from vivavoce.runtime.local_upstream import LocalUpstream
 from vivavoce.runtime.performers import EngineSet
 from vivavoce.runtime.registry import Registry, SessionSettings
+from vivavoce.runtime.relay_flow import TURN_MESSAGES
 from vivavoce.runtime.relays import RelayPlan
 from vivavoce.runtime.sink import AtCapacity, LiveSession, SessionRequest
 from vivavoce.runtime.upstreams import UpstreamListener, UpstreamRequest, UpstreamUnavailable
@@ -255,6 +256,7 @@ def test_a_client_that_floods_before_there_is_an_upstream_is_soon_not_read(messa
         while not session.is_behind():
             post(session, message)
             count += 1
+            await turns(2)  # a flood makes it rest for a turn besides
 
         assert count * len(message) < 200_000
         assert count < 1000
@@ -281,6 +283,46 @@ def test_a_client_that_takes_nothing_keeps_its_upstream_unread_also_after_a_chan
         assert not relay.link.is_reading
         session.set_full(False)
         assert relay.link.is_reading
+
+    run_virtual(work())
+
+
+@pytest.mark.parametrize("message", [APPEND, b'{"type":"response.cancel"}'], ids=["audio", "event"])
+def test_a_client_that_floods_rests_for_a_turn_of_the_loop(message: bytes) -> None:
+    async def work() -> None:
+        relay = Relay()
+        session, _ = relay.open()
+        await turns()
+
+        for _ in range(TURN_MESSAGES):
+            assert not session.is_behind()
+            post(session, message)
+
+        assert session.is_behind()
+        await turns()
+        assert not session.is_behind()
+
+    run_virtual(work())
+
+
+def test_an_upstream_that_floods_rests_for_a_turn_of_the_loop_unless_nobody_reads_it_anyway() -> None:
+    async def work() -> None:
+        relay = Relay()
+        session, _ = relay.open()
+        await turns()
+
+        for _ in range(TURN_MESSAGES - 1):
+            assert relay.link.is_reading
+            relay.link.listener.receive(b'{"type":"tiny"}')
+        assert not relay.link.is_reading
+        await turns()
+        assert relay.link.is_reading
+
+        for _ in range(TURN_MESSAGES):
+            relay.link.listener.receive(b'{"type":"tiny"}')
+        session.set_full(True)
+        await turns()
+        assert not relay.link.is_reading
 
     run_virtual(work())
 

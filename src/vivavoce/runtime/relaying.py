@@ -34,6 +34,7 @@ from vivavoce.core.session import Session
 from vivavoce.core.vocabulary import Close, Input, Output, Send, StartTrace
 from vivavoce.protocol.codec import encode_server_event
 from vivavoce.runtime.clock import Clock
+from vivavoce.runtime.relay_flow import TURN_MESSAGES, ClientFlow
 from vivavoce.runtime.runner import Performer, Runner
 from vivavoce.runtime.sink import Sink
 from vivavoce.runtime.tasks import Tasks
@@ -49,8 +50,6 @@ from vivavoce.runtime.watching import RelayWatch
 
 _log = logging.getLogger(__name__)
 
-HELD_LIMIT_BYTES: Final = 64 * 1024  # of messages for an upstream that is not there; then the client is not read
-HELD_OVERHEAD_BYTES: Final = 256  # that a held message takes besides its own
 _TOOL_FAILED: Final = "The function failed."
 _DIAL_FAILED: Final = UpstreamFault("refused", "The upstream cannot be used.")
 
@@ -69,11 +68,12 @@ class RelayParts(msgspec.Struct, frozen=True):
 class Leg:
     """One link of a session: the `UpstreamListener` of its connection."""
 
-    __slots__ = ("_number", "_relay", "is_blocked", "link")
+    __slots__ = ("_number", "_received", "_relay", "is_blocked", "link")
 
     def __init__(self, relay: "HostedRelay", number: int) -> None:
         self._relay = relay
         self._number = number
+        self._received = 0
         self.link: UpstreamLink | None = None
         self.is_blocked = False  # it does not take what it is sent
 
@@ -81,6 +81,10 @@ class Leg:
         """A text message came."""
         if not self._relay.pass_back(self._number, message):
             self._relay.run(UpstreamMessage(self._number, message))
+        self._received += 1
+        if self._received % TURN_MESSAGES == 0 and self.link is not None:
+            self.link.pause_reading()
+            asyncio.get_running_loop().call_soon(self._relay.go_on, self)
 
     def link_failed(self, fault: UpstreamFault) -> None:
         self._relay.run(UpstreamFailed(self._number, fault))
@@ -113,9 +117,7 @@ class HostedRelay:
         self._tasks: dict[int | str, Tasks] = {}  # by number of a link, by id of a call
         self._sequence = 0
         self._is_full = False  # the client does not take what it is sent
-        self._held_bytes = 0  # of messages that wait for an upstream
-        self._room = asyncio.Event()  # messages are taken, by an upstream or to be held
-        self._room.set()
+        self._flow = ClientFlow()
         # A runner carries inputs and outputs across unopened.
         self._runner = Runner(cast(Session, core), cast(Performer, self), parts.clock, on_closed=on_closed)
 
@@ -130,22 +132,21 @@ class HostedRelay:
         if isinstance(input, ClientMessage):
             if self._watch.is_watching:
                 self._watch.client(input.message)
+            self._flow.take(input.message, is_held=not self._core.takes_messages)
             if not self._runner.is_busy and (number := self._core.forwards(input.message)) is not None:
                 link = self._legs[number].link
                 assert link is not None, "a link in use is open"
                 link.send(input.message)
                 return
-            if not self._core.takes_messages:
-                self._held_bytes += len(input.message) + HELD_OVERHEAD_BYTES
         self.run(cast(RelayInput, input))
 
     def is_behind(self) -> bool:
         """Whether the upstream takes nothing, or there is none and enough is held for it."""
-        return not self._room.is_set()
+        return not self._flow.has_room()
 
     async def caught_up(self) -> None:
         """Return when messages are taken, or the session is over."""
-        await self._room.wait()
+        await self._flow.room()
 
     def set_full(self, is_full: bool) -> None:
         """The client takes nothing: read nothing from the upstream."""
@@ -179,18 +180,15 @@ class HostedRelay:
         self._legs.pop(number, None)
         self._tasks.pop(number, None)
 
-    def measure(self) -> None:
-        """Note whether the client is to be read.
+    def go_on(self, leg: Leg) -> None:
+        """Read on from a link that has rested for a turn."""
+        if not self._is_full and leg.link is not None and leg in self._legs.values():
+            leg.link.resume_reading()
 
-        A little is held while there is no upstream, so that a client that leaves meanwhile is noticed: nobody learns
-        of the end of a connection that is not read.
-        """
-        if self._core.takes_messages:
-            self._held_bytes = 0
-        if self._held_bytes > HELD_LIMIT_BYTES or any(leg.is_blocked for leg in self._legs.values()):
-            self._room.clear()
-        else:
-            self._room.set()
+    def measure(self) -> None:
+        """Note whether messages of the client go on."""
+        is_blocked = any(leg.is_blocked for leg in self._legs.values())
+        self._flow.measure(has_upstream=self._core.takes_messages, is_blocked=is_blocked)
 
     # Performer ------------------------------------------------------------------------------------------------
 
@@ -243,7 +241,7 @@ class HostedRelay:
             leg.link = await connector.connect(self._parts.request, leg)
         except UpstreamUnavailable as unavailable:
             fault = unavailable.fault
-            _log.warning("upstream unavailable", extra={"session_id": self._id, "kind": fault.kind})
+            _log.debug("upstream unavailable", extra={"session_id": self._id, "kind": fault.kind})
             self._fail(number, fault)
             return
         except Exception:  # our bug, or an engine's: another upstream may do better

@@ -5,6 +5,7 @@ nowhere else. Compression is not offered: it costs many times what relaying does
 """
 
 import asyncio
+import ipaddress
 import ssl
 from typing import Final
 
@@ -98,7 +99,8 @@ class UpstreamWebSocket:
             ssl_shutdown_timeout=None if tls is None else SHUTDOWN_S,
             ssl_incoming_bio_size=None if tls is None else RECORD_BUFFER_BYTES,
             ssl_outgoing_bio_size=None if tls is None else RECORD_BUFFER_BYTES,
-            happy_eyeballs_delay=NEXT_ADDRESS_S,
+            # A single address needs no race, and a race that is cancelled leaves its socket to the collector.
+            happy_eyeballs_delay=None if _is_literal(endpoint.host) else NEXT_ADDRESS_S,
         )
 
     async def _answer(self, reader: AnswerReader) -> Answer:
@@ -109,3 +111,11 @@ class UpstreamWebSocket:
             return await reader.answer
         finally:
             cut.cancel()
+
+
+def _is_literal(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

@@ -261,6 +261,14 @@ def test_a_relayed_model_can_be_retrieved() -> None:
     assert card is not None and card.id == "gpt-realtime"
 
 
+def test_relayed_models_that_are_known_by_name_are_listed() -> None:
+    flags = {"upstream__models": ["gpt-*", "own"], "hosted__realtime_model": "gpt-realtime", "upstream__model": "other"}
+
+    catalogue = model_catalogue(configured(upstream__url="http://127.0.0.1:9/v1", **flags))
+
+    assert [card.id for card in catalogue.cards] == ["vivavoce-local", "vivavoce-scripted", "gpt-realtime", "own"]
+
+
 def test_a_failover_that_cannot_be_had_is_told_at_the_start(tmp_path: Path) -> None:
     flags = {"upstream__url": "http://127.0.0.1:9/v1", "upstream__failover": "embedded", "engines__default": "scripted"}
     configuration = configured(**flags, assets_dir=str(tmp_path), models__table={"m": "scripted"})

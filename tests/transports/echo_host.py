@@ -57,6 +57,9 @@ class EchoSession:
     def takes_messages(self) -> bool:
         return self._takes_messages
 
+    def forward(self, message: bytes) -> bool:
+        return False
+
     def is_behind(self) -> bool:
         return not self._kept_up.is_set()
 

@@ -196,7 +196,8 @@ class Outbox:
         if self._end is not None:
             return
         if not self._queue and not self._is_blocked and (not is_final or self._gate.is_open(sequence)):
-            self._write(message)
+            self._written_bytes += len(message)
+            self._writer.send(message)
             return
         self._queue.append((sequence, message, is_final))
         self._queued_bytes += len(message)

@@ -68,7 +68,7 @@ class RelayParts(msgspec.Struct, frozen=True):
 class Leg:
     """One link of a session: the `UpstreamListener` of its connection."""
 
-    __slots__ = ("_number", "_received", "_relay", "is_blocked", "link")
+    __slots__ = ("_number", "_received", "_relay", "is_blocked", "is_direct", "link")
 
     def __init__(self, relay: "HostedRelay", number: int) -> None:
         self._relay = relay
@@ -76,10 +76,11 @@ class Leg:
         self._received = 0
         self.link: UpstreamLink | None = None
         self.is_blocked = False  # it does not take what it is sent
+        self.is_direct = False  # it is in use, and nobody watches
 
     def receive(self, message: bytes) -> None:
         """A text message came."""
-        if not self._relay.pass_back(self._number, message):
+        if not (self.is_direct and self._relay.pass_back(message)):
             self._relay.run(UpstreamMessage(self._number, message))
         self._received += 1
         if self._received % TURN_MESSAGES == 0 and self.link is not None:
@@ -133,12 +134,16 @@ class HostedRelay:
             if self._watch.is_watching:
                 self._watch.client(input.message)
             self._flow.take(input.message, is_held=not self._core.takes_messages)
-            if not self._runner.is_busy and (number := self._core.forwards(input.message)) is not None:
-                link = self._legs[number].link
-                assert link is not None, "a link in use is open"
-                link.send(input.message)
-                return
         self.run(cast(RelayInput, input))
+
+    def forward(self, message: bytes) -> bool:
+        """Send a client's audio on at once, beside the runner; False for what must be posted."""
+        flow = self._flow
+        if flow.direct is None or flow.turn_left <= 1 or not self._core.hears(message):
+            return False
+        flow.turn_left -= 1
+        flow.direct(message)
+        return True
 
     def is_behind(self) -> bool:
         """Whether the upstream takes nothing, or there is none and enough is held for it."""
@@ -160,12 +165,10 @@ class HostedRelay:
 
     # Legs -----------------------------------------------------------------------------------------------------
 
-    def pass_back(self, number: int, message: bytes) -> bool:
-        """Send assistant audio on to the client; False for what must be handled."""
-        if self._runner.is_busy or not self._core.forwards_back(number, message):
+    def pass_back(self, message: bytes) -> bool:
+        """Send assistant audio of the link in use on to the client; False for what must be handled."""
+        if self._runner.is_busy or not self._core.hears_back(message):
             return False  # what waits for the runner goes first
-        if self._watch.is_watching:
-            self._watch.server(message)
         self._sequence += 1
         self._sink.pass_on(self._sequence, message)
         return True
@@ -189,6 +192,11 @@ class HostedRelay:
         """Note whether messages of the client go on."""
         is_blocked = any(leg.is_blocked for leg in self._legs.values())
         self._flow.measure(has_upstream=self._core.takes_messages, is_blocked=is_blocked)
+        number = self._core.live_link
+        leg = None if number is None or is_blocked or self._watch.is_watching else self._legs.get(number)
+        self._flow.direct = None if leg is None or leg.link is None else leg.link.send
+        for other in self._legs.values():
+            other.is_direct = other is leg
 
     # Performer ------------------------------------------------------------------------------------------------
 

@@ -71,6 +71,10 @@ class LiveSession(Protocol):
         """Hand an input to the session; plain, synchronous, re-entrant."""
         ...
 
+    def forward(self, message: bytes) -> bool:
+        """Take a client's message on the shortest way; False if it must be posted. For sessions that take messages."""
+        ...
+
     def is_behind(self) -> bool:
         """Whether an engine holds more than its 2 s of audio: the transport stops reading until `caught_up`."""
         ...

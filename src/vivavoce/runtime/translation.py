@@ -239,6 +239,10 @@ class HostedTranslation:
             case _:
                 pass
 
+    def forward(self, message: bytes) -> bool:
+        """Return False: messages are decoded on their way."""
+        return False
+
     def is_behind(self) -> bool:
         return self._performer.pending_ms > MAX_PENDING_MS
 

@@ -158,6 +158,11 @@ class MessageParser:
         other._translate = dialect.client
         return other
 
+    @property
+    def is_translating(self) -> bool:
+        """Whether clients speak another dialect than sessions."""
+        return self._translate is not None
+
     def passing(self) -> "MessageParser":
         """Return the parser for a session that takes messages as they came, or as its client's dialect makes them."""
         other, translate = copy.copy(self), self._translate

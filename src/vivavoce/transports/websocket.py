@@ -75,6 +75,7 @@ class WebSocketSession:
             self._endpoint, timers, gate=gate, describe_failure=_describe_failure, set_full=self._set_full
         )
         self._session: LiveSession | None = None
+        self._forward: Callable[[bytes], bool] | None = None  # the session's shortest way for messages as they come
         self._holds: set[Hold] = set()
         self._tasks = Tasks()
         self._drain_limit: Cancellable | None = None
@@ -84,6 +85,8 @@ class WebSocketSession:
         """Answer the upgrade; from then on `session` is served."""
         self._session = session
         if session.takes_messages:
+            if not self._parser.is_translating:
+                self._forward = session.forward
             self._parser = self._parser.passing()
         self._endpoint.start(transport, handshake)
 
@@ -100,6 +103,8 @@ class WebSocketSession:
     # ConnectionListener ---------------------------------------------------------------------------------------
 
     def receive_text(self, message: bytes) -> None:
+        if self._forward is not None and message.isascii() and self._forward(message):
+            return
         if len(message) > INLINE_LIMIT_BYTES:
             self._hold(Hold.PARSING)
             self._tasks.start(self._parse_aside(message), name="parse a large message")

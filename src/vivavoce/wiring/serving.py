@@ -1,6 +1,7 @@
 """Puts sessions and the server together as the configuration says, and runs them."""
 
 import asyncio
+import gc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -138,7 +139,11 @@ def model_catalogue(configuration: Configuration) -> ModelCatalogue:
     patterns = configuration.upstream.models if configuration.upstream.url else ()
     if configuration.engines.default == "upstream" and not patterns:
         patterns = ("*",)
-    return ModelCatalogue(cards, is_strict, patterns)
+    catalogue = ModelCatalogue(cards, is_strict, patterns)
+    named = dict.fromkeys((configuration.upstream.model, configuration.hosted.realtime_model, *patterns))
+    relayed = (name for name in named if name and "*" not in name and name not in configuration.served_by)
+    more = tuple(ModelCard(name) for name in relayed if catalogue.find(name) is not None)
+    return ModelCatalogue((*cards, *more), is_strict, patterns)
 
 
 async def run_server(configuration: Configuration, ready: Callable[[str], None]) -> None:
@@ -193,6 +198,8 @@ async def _warm_up(
         raise
     ready(url)
     await pipelines.start_others()
+    gc.collect()
+    gc.freeze()  # what is loaded by now stays: collections need not look at it again
 
 
 def url_of(host: str, port: int, scheme: str = "http") -> str:

@@ -118,7 +118,7 @@ class Relayed:
         self.sent = 0
         self._dialled: deque[int] = deque()
         self.faults: deque[UpstreamFault] = deque()
-        self._checks_types = True
+        self.checks_types = True
         self.post(Opened(1_800_000_000))
 
     # What a test looks at -------------------------------------------------------------------------------------
@@ -143,6 +143,14 @@ class Relayed:
         peers = self.peers.values() if number is None else [self.peers[number]]
         return [event for peer in peers for event in peer.received if event["type"] == kind]
 
+    def close_code(self) -> int | None:
+        """Return with what the session was closed."""
+        return None if self.close is None else self.close.code
+
+    def is_left(self, number: int) -> bool:
+        """Tell whether a link is used no more."""
+        return self.peers[number].is_gone
+
     def violations(self, *, is_cut: bool = False) -> list[str]:
         return [str(one) for one in self.checker.finish(is_cut=is_cut)]
 
@@ -159,7 +167,7 @@ class Relayed:
         if body.get("type") != "input_audio_buffer.append":
             self.checker.client(body)
             self.log.append((">", body))
-        number = self.session.forwards(message)
+        number = self.session.live_link if self.session.live_link is not None and self.session.hears(message) else None
         if number is None:
             self.post(ClientMessage(message))
         else:
@@ -244,7 +252,7 @@ class Relayed:
 
     def hear_message(self, number: int, message: bytes) -> None:
         """Let the relay receive this message."""
-        if self.session.forwards_back(number, message):
+        if self.session.live_link == number and self.session.hears_back(message):
             self._show(message)
         else:
             self.post(UpstreamMessage(number, message))
@@ -303,7 +311,7 @@ class Relayed:
         self.events.append(event)
         self.checker.server(event)
         self.log.append(("<", event))
-        if self._checks_types and not event["type"].startswith("x_"):
+        if self.checks_types and not event["type"].startswith("x_"):
             check_types(event)
 
 

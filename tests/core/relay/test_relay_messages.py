@@ -15,7 +15,6 @@ from vivavoce.core.relay.messages import (
     read_client,
     read_upstream,
 )
-from vivavoce.protocol.errors import ClientError
 
 AUDIO = base64.b64encode(bytes(range(200))).decode()
 
@@ -25,7 +24,7 @@ def test_messages_that_nobody_edits_pass_as_they_are() -> None:
     up = b' {"type" : "weather.asked", "big": 123456789012345678901234567890, "f": 1.50, "u": "\\u00e9\\/"}\n'
     down = b'{ "x": 1e3, "type":"weather.changed" , "item_id": "unknown", "event_id": "e1"}'
 
-    relayed._checks_types = False  # no type of the API
+    relayed.checks_types = False  # no type of the API
     relayed.send(up)
     sent = relayed.peer.to_upstream[0]
     relayed.hear_message(1, down)
@@ -163,7 +162,7 @@ def test_what_is_no_event_of_an_upstream_loses_the_link(message: bytes) -> None:
     relayed.settle()
 
     assert sorted(relayed.peers) == [1, 2]
-    assert relayed.peers[1].is_gone
+    assert relayed.is_left(1)
     assert relayed.types() == ["session.created"]
 
 

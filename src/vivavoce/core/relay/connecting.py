@@ -158,6 +158,7 @@ def replace(state: RelayState, now: float) -> bool:
 def lose(state: RelayState, fault: UpstreamFault, now: float) -> None:
     """The link in use is gone."""
     has_lasted = state.links.lose(now)
+    state.utterance.again_until = None  # the next link is given its time anew
     endings.finish_items(state)
     endings.end_responses(state, now, is_cancelled=False)
     if not state.journal.is_waiting("response.create"):

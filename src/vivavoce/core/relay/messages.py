@@ -27,6 +27,8 @@ _APPEND_HEAD: Final = re.compile(
     rb'\s*\{\s*(?:%b)?"type"\s*:\s*"input_audio_buffer\.append"\s*,\s*(?:%b)?"audio"\s*:\s*"' % (_EVENT_ID, _EVENT_ID)
 )
 _DELTA_HEAD_TIGHT: Final = b'{"type":"response.output_audio.delta",'
+_APPEND_ID: Final = b'{"event_id":"'
+_APPEND_TAIL: Final = b'","type":"input_audio_buffer.append","audio":"'
 _DELTA_HEADS: Final = (_DELTA_HEAD_TIGHT, b'{"type": "response.output_audio.delta",')
 _DELTA_HEAD_BYTES: Final = 512  # ids and indices stand before the audio
 _ITEM_ID: Final = re.compile(rb'"item_id"\s*:\s*"([^"\\]+)"')
@@ -44,6 +46,8 @@ def appended_bytes(message: bytes) -> int | None:
     """
     if message.startswith(_APPEND_HEAD_TIGHT):
         start = 45
+    elif message.startswith(_APPEND_ID) and message.startswith(_APPEND_TAIL, id_end := message.find(b'"', 13, 600)):
+        start = id_end + len(_APPEND_TAIL)
     elif message.startswith(_APPEND_HEAD_SPACED):
         start = 48
     elif (match := _APPEND_HEAD.match(message, 0, _HEAD_BYTES)) is not None:

@@ -9,7 +9,7 @@ from vivavoce.core.relay import functions
 from vivavoce.core.relay.functions import ANSWER, begin_call
 from vivavoce.core.relay.journal import Asked
 from vivavoce.core.relay.links import Link, settle_asked
-from vivavoce.core.relay.messages import base64_bytes
+from vivavoce.core.relay.messages import base64_bytes, read_upstream
 from vivavoce.core.relay.policy import is_named
 from vivavoce.core.relay.responses import OpenItem
 from vivavoce.core.relay.state import RelayState
@@ -19,10 +19,9 @@ from vivavoce.protocol.extensions import ResponseCost, ResponseReport
 from vivavoce.protocol.responses import Usage
 
 _CANCEL: Final = "response.cancel"
-_STREAMS: Final = {
-    "response.output_text.delta": "text",
-    "response.output_audio_transcript.delta": "transcript",
-}
+_WORDS: Final = "response.output_audio_transcript.delta"
+_WORDS_HEAD: Final = f'{{"type":"{_WORDS}",'.encode()
+_STREAMS: Final = {"response.output_text.delta": "text", _WORDS: "transcript"}
 
 
 def is_of_server(state: RelayState, item: Body) -> bool:
@@ -152,15 +151,30 @@ def _item_done(state: RelayState, link: Link, event: Body, now: float) -> Body |
     return None
 
 
+def follows_words(state: RelayState, message: bytes) -> bool:
+    """Note words of the assistant that go to the client as they are; False for what must be handled."""
+    if not message.startswith(_WORDS_HEAD):
+        return False
+    event = read_upstream(message)
+    if event is None or event["type"] != _WORDS or state.is_hidden(event.get("item_id")):
+        return False
+    _note_content(state, event)
+    return True
+
+
 def _content(state: RelayState, link: Link, event: Body, now: float) -> Body | None:
     if state.is_hidden(event.get("item_id")):
         return None
+    _note_content(state, event)
+    return _with_shown_index(state, event)
+
+
+def _note_content(state: RelayState, event: Body) -> None:
     state.responses.follow(event["type"], event)
     stream = _STREAMS.get(event["type"])
     item = state.mirror.get(event.get("item_id")) if stream else None
     if stream and item is not None:
         state.mirror.write(item, event.get("content_index", 0), stream, event.get("delta"))
-    return _with_shown_index(state, event)
 
 
 def _audio(state: RelayState, link: Link, event: Body, now: float) -> Body | None:

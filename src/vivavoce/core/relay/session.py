@@ -4,7 +4,15 @@ from typing import Final
 
 from vivavoce.core.lifecycle import TAKES_INPUT, Lifecycle, advance
 from vivavoce.core.limits import UNLIMITED_SESSION_S
-from vivavoce.core.relay import client_events, connecting, endings, functions, hearing_events, upstream_events
+from vivavoce.core.relay import (
+    client_events,
+    connecting,
+    endings,
+    functions,
+    hearing_events,
+    response_events,
+    upstream_events,
+)
 from vivavoce.core.relay.links import Link, LinkPhase, closed
 from vivavoce.core.relay.messages import appended_bytes, audio_delta, read_upstream
 from vivavoce.core.relay.setting import RelaySetting
@@ -55,33 +63,33 @@ class RelaySession:
 
     # Audio, beside the rest -----------------------------------------------------------------------------------
 
-    def forwards(self, message: bytes) -> int | None:
-        """Note a message of the client that goes to the upstream as it is; None for one that must be handled.
+    @property
+    def live_link(self) -> int | None:
+        """Return the number of the link in use, on which audio may take the shortest way; None if there is none.
 
-        Returns:
-            The number of the link that it goes over.
+        There is none before the session is greeted, nor after its end.
         """
-        state = self._state
-        link = state.links.live  # there is none before the session is greeted, nor after its end
-        if link is None:
-            return None
+        live = self._state.links.live
+        return None if live is None or self._state.client.held else live.number
+
+    def hears(self, message: bytes) -> bool:
+        """Note audio of the client that goes over the link in use as it is; False for what must be handled."""
         size_bytes = appended_bytes(message)
         if size_bytes is None:
-            return None
-        state.journal.hear(message, size_bytes)
-        return link.number
+            return False
+        self._state.journal.hear(message, size_bytes)
+        return True
 
-    def forwards_back(self, number: int, message: bytes) -> bool:
-        """Note assistant audio that goes to the client as it is; False for a message that must be handled."""
+    def hears_back(self, message: bytes) -> bool:
+        """Note what the assistant says that goes to the client as it is; False for what must be handled."""
         state = self._state
-        link = state.links.live
-        if link is None or link.number != number or state.responses.is_shifted:
+        if state.responses.is_shifted:
             return False
         delta = audio_delta(message)
-        if delta is None:
-            return False
-        state.mirror.hear(delta[0], delta[1])
-        return True
+        if delta is not None:
+            state.mirror.hear(delta[0], delta[1])
+            return True
+        return response_events.follows_words(state, message)
 
     # Session --------------------------------------------------------------------------------------------------
 

@@ -13,6 +13,9 @@ from bench.relay.processes import cpu_ns, pss_kib
 WINDOW_S: Final = 0.1
 WARM_UP_S: Final = 1.0
 SETTLING_S: Final = 0.5
+STEADY_S: Final = 2.0
+STEADY_KIB: Final = 256.0  # in which it may change all the same
+STEADY_LIMIT_S: Final = 20.0
 FIRST_SESSIONS: Final = 5  # opened and closed before memory is read, for what is made on first use
 
 
@@ -69,12 +72,23 @@ class Memory(msgspec.Struct, frozen=True):
     session_kib: float
 
 
+def _steady_kib(pid: int) -> float:
+    """Return the memory of a relay once it has ended what it does after its start."""
+    last_kib, deadline = pss_kib(pid), time.monotonic() + STEADY_LIMIT_S
+    steady_since = time.monotonic()
+    while time.monotonic() < min(deadline, steady_since + STEADY_S):
+        time.sleep(SETTLING_S)
+        now_kib = pss_kib(pid)
+        if abs(now_kib - last_kib) > STEADY_KIB:
+            last_kib, steady_since = now_kib, time.monotonic()
+    return pss_kib(pid)
+
+
 def memory(load: Load, relay: Relay, sessions: int, *, is_talking: bool) -> Memory:
     """Return what sessions take in a relay that has served next to none before."""
     load.open(FIRST_SESSIONS, relay.port, relay.path, "talk")
     load.close()
-    time.sleep(SETTLING_S)
-    base_kib = pss_kib(relay.pid)
+    base_kib = _steady_kib(relay.pid)
     load.open(sessions, relay.port, relay.path, "talk" if is_talking else "idle")
     try:
         time.sleep(WARM_UP_S + SETTLING_S)

@@ -32,6 +32,7 @@ from vivavoce.core.relay.vocabulary import (
     SendUpstream,
     UpstreamFault,
 )
+from vivavoce.core.spending import PaidModels
 from vivavoce.core.vocabulary import Close
 from vivavoce.protocol.locks import is_locked
 
@@ -149,6 +150,8 @@ def replace(state: RelayState, now: float) -> bool:
         _leave(state)
     seeding.catch_up(state, link)
     state.links.use(link, now)
+    model = link.session.get("model")
+    state.spending.use(PaidModels(generator=model if isinstance(model, str) else state.setting.model))
     note_input(state, link)
     _greet_client(state, link)
     _hand_over(state, link, now)

@@ -105,8 +105,8 @@ def _done(state: RelayState, link: Link, event: Body, now: float) -> Body | None
 
 
 def _usage(given: Json) -> Usage | None:
-    if not isinstance(given, dict):
-        return None
+    if given is None:
+        return Usage()  # nothing was used, as of a response that was cancelled at once
     try:
         return msgspec.convert(given, Usage)
     except msgspec.ValidationError:

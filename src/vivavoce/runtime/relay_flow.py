@@ -5,8 +5,9 @@ until the next turn of the loop after every `TURN_MESSAGES`.
 """
 
 import asyncio
-from collections.abc import Callable
 from typing import Final
+
+from vivavoce.core.relay.lanes import Lane, Turn
 
 HELD_LIMIT_BYTES: Final = 64 * 1024  # of messages for an upstream that is not there; then the client is not read
 HELD_OVERHEAD_BYTES: Final = 256  # that a held message takes besides its own
@@ -20,14 +21,14 @@ class ClientFlow:
     end of a connection that is not read.
     """
 
-    __slots__ = ("_held_bytes", "_is_blocked", "_is_resting", "_room", "direct", "turn_left")
+    __slots__ = ("_held_bytes", "_is_blocked", "_is_resting", "_room", "lane", "turn")
 
     def __init__(self) -> None:
         self._held_bytes = 0
         self._is_blocked = False
         self._is_resting = False
-        self.turn_left = TURN_MESSAGES  # messages until the client rests
-        self.direct: Callable[[bytes], None] | None = None  # sends audio to the upstream, where nothing is in its way
+        self.turn = Turn(TURN_MESSAGES)
+        self.lane: Lane | None = None  # the client's audio, where nothing is in its way
         self._room = asyncio.Event()
         self._room.set()
 
@@ -35,9 +36,9 @@ class ClientFlow:
         """A message came; `is_held`: there is no upstream for it."""
         if is_held:
             self._held_bytes += len(message) + HELD_OVERHEAD_BYTES
-        self.turn_left -= 1
-        if self.turn_left <= 0:
-            self.turn_left = TURN_MESSAGES
+        self.turn.left -= 1
+        if self.turn.left <= 0:
+            self.turn.left = TURN_MESSAGES
             self._is_resting = True
             self._settle()
             asyncio.get_running_loop().call_soon(self._go_on)

@@ -12,6 +12,7 @@ from typing import Any, Final, cast
 
 import msgspec
 
+from vivavoce.core.relay.lanes import Lane
 from vivavoce.core.relay.session import RelaySession
 from vivavoce.core.relay.vocabulary import (
     CallTool,
@@ -68,7 +69,7 @@ class RelayParts(msgspec.Struct, frozen=True):
 class Leg:
     """One link of a session: the `UpstreamListener` of its connection."""
 
-    __slots__ = ("_number", "_received", "_relay", "is_blocked", "is_direct", "link")
+    __slots__ = ("_number", "_received", "_relay", "is_blocked", "lane", "lanes", "link")
 
     def __init__(self, relay: "HostedRelay", number: int) -> None:
         self._relay = relay
@@ -76,12 +77,14 @@ class Leg:
         self._received = 0
         self.link: UpstreamLink | None = None
         self.is_blocked = False  # it does not take what it is sent
-        self.is_direct = False  # it is in use, and nobody watches
+        self.lanes: tuple[Lane, Lane] | None = None  # of audio to it and from it, once it is in use
+        self.lane: Lane | None = None  # of audio from it, where nothing is in its way
 
     def receive(self, message: bytes) -> None:
         """A text message came."""
-        if not (self.is_direct and self._relay.pass_back(message)):
-            self._relay.run(UpstreamMessage(self._number, message))
+        lane = self.lane
+        if lane is None or not lane(message):
+            self._relay.receive(self._number, message)
         self._received += 1
         if self._received % TURN_MESSAGES == 0 and self.link is not None:
             self.link.pause_reading()
@@ -138,12 +141,8 @@ class HostedRelay:
 
     def forward(self, message: bytes) -> bool:
         """Send a client's audio on at once, beside the runner; False for what must be posted."""
-        flow = self._flow
-        if flow.direct is None or flow.turn_left <= 1 or not self._core.hears(message):
-            return False
-        flow.turn_left -= 1
-        flow.direct(message)
-        return True
+        lane = self._flow.lane
+        return lane is not None and lane(message)
 
     def is_behind(self) -> bool:
         """Whether the upstream takes nothing, or there is none and enough is held for it."""
@@ -165,16 +164,22 @@ class HostedRelay:
 
     # Legs -----------------------------------------------------------------------------------------------------
 
-    def pass_back(self, message: bytes) -> bool:
-        """Send assistant audio of the link in use on to the client; False for what must be handled."""
-        if self._runner.is_busy or not self._core.hears_back(message):
-            return False  # what waits for the runner goes first
+    def pass_on(self, message: bytes) -> None:
+        """Send the client a message."""
         self._sequence += 1
         self._sink.pass_on(self._sequence, message)
-        return True
+
+    def receive(self, number: int, message: bytes) -> None:
+        """Take a message of an upstream that is not audio on its shortest way."""
+        is_live = number == self._core.live_link and not self._watch.is_watching
+        if is_live and not self._runner.is_busy and self._core.follows(message):
+            self.pass_on(message)
+        else:
+            self.run(UpstreamMessage(number, message))
 
     def run(self, input: RelayInput) -> None:
         """Hand an input to the core."""
+        self._close_lanes()  # what is said meanwhile waits for its turn
         self._runner.post(cast(Input, input))
         self.measure()
 
@@ -192,11 +197,22 @@ class HostedRelay:
         """Note whether messages of the client go on."""
         is_blocked = any(leg.is_blocked for leg in self._legs.values())
         self._flow.measure(has_upstream=self._core.takes_messages, is_blocked=is_blocked)
+        if not is_blocked and not self._watch.is_watching and not self._runner.is_busy:
+            self._open_lanes()
+
+    def _open_lanes(self) -> None:
         number = self._core.live_link
-        leg = None if number is None or is_blocked or self._watch.is_watching else self._legs.get(number)
-        self._flow.direct = None if leg is None or leg.link is None else leg.link.send
-        for other in self._legs.values():
-            other.is_direct = other is leg
+        leg = None if number is None else self._legs.get(number)
+        if leg is not None and leg.link is not None:
+            if leg.lanes is None:
+                up = self._core.client_lane(self._flow.turn, leg.link)
+                leg.lanes = up, self._core.server_lane(self.pass_on)
+            self._flow.lane, leg.lane = leg.lanes
+
+    def _close_lanes(self) -> None:
+        self._flow.lane = None
+        for leg in self._legs.values():
+            leg.lane = None
 
     # Performer ------------------------------------------------------------------------------------------------
 
@@ -214,6 +230,7 @@ class HostedRelay:
             case DialUpstream(link=number, target=target):
                 self._start(number, self._dial(number, target), name="dial upstream")
             case CloseUpstream(link=number):
+                self._close_lanes()  # a timer has no `run` around it
                 self._hang_up(number)
             case CallTool(call_id=call_id):
                 self._start(call_id, self._call(output), name="call function")

@@ -103,7 +103,7 @@ class WebSocketSession:
     # ConnectionListener ---------------------------------------------------------------------------------------
 
     def receive_text(self, message: bytes) -> None:
-        if self._forward is not None and message.isascii() and self._forward(message):
+        if self._forward is not None and self._forward(message):
             return
         if len(message) > INLINE_LIMIT_BYTES:
             self._hold(Hold.PARSING)

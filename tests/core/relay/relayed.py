@@ -7,8 +7,10 @@
 import base64
 import json
 from collections import Counter, deque
+from types import SimpleNamespace
 from typing import Any
 
+from vivavoce.core.relay.lanes import Lane, Turn
 from vivavoce.core.relay.messages import encode
 from vivavoce.core.relay.session import RelaySession
 from vivavoce.core.relay.setting import RelaySetting
@@ -110,6 +112,8 @@ class Relayed:
         self.events: list[Json] = []
         self.messages: list[bytes] = []
         self.peers: dict[int, Peer] = {}
+        self.lanes_up: dict[int, Lane] = {}
+        self.lanes_down: dict[int, Lane] = {}
         self.calls: dict[str, CallTool] = {}
         self.cancelled: list[str] = []
         self.close: Close | None = None
@@ -167,11 +171,20 @@ class Relayed:
         if body.get("type") != "input_audio_buffer.append":
             self.checker.client(body)
             self.log.append((">", body))
-        number = self.session.live_link if self.session.live_link is not None and self.session.hears(message) else None
-        if number is None:
+        number = self.session.live_link
+        if number is None or not self._lane_to(number)(message):
             self.post(ClientMessage(message))
-        else:
-            self.peers[number].to_upstream.append(message)
+
+    def _lane_to(self, number: int) -> Lane:
+        if number not in self.lanes_up:
+            way = SimpleNamespace(send=self.peers[number].to_upstream.append)
+            self.lanes_up[number] = self.session.client_lane(Turn(1 << 60), way)
+        return self.lanes_up[number]
+
+    def _lane_from(self, number: int) -> Lane:
+        if number not in self.lanes_down:
+            self.lanes_down[number] = self.session.server_lane(self._show)
+        return self.lanes_down[number]
 
     def append(self, audio: bytes) -> None:
         """Have the client send audio in messages of 100 ms."""
@@ -252,7 +265,9 @@ class Relayed:
 
     def hear_message(self, number: int, message: bytes) -> None:
         """Let the relay receive this message."""
-        if self.session.live_link == number and self.session.hears_back(message):
+        if self.session.live_link == number and self._lane_from(number)(message):
+            return
+        if self.session.live_link == number and self.session.follows(message):
             self._show(message)
         else:
             self.post(UpstreamMessage(number, message))

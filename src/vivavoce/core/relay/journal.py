@@ -60,46 +60,43 @@ class Asked(msgspec.Struct, eq=False):
 class Journal:
     """The unsettled messages of one session."""
 
-    __slots__ = ("_entries", "_size_bytes", "bytes_per_ms", "clock_ms", "keeps_silence_only")
+    __slots__ = ("bytes_per_ms", "clock_ms", "entries", "keeps_silence_only", "size_bytes")
 
     def __init__(self) -> None:
         self.clock_ms = 0.0  # all audio ever appended
         self.bytes_per_ms = 48.0  # pcm16 at 24 kHz; 8 for G.711
         self.keeps_silence_only = True  # a detector listens and hears no speech
-        self._entries: deque[Heard | Asked] = deque()
-        self._size_bytes = 0
+        self.entries: deque[Heard | Asked] = deque()
+        self.size_bytes = 0
 
     def __iter__(self) -> Iterator[Heard | Asked]:
-        return iter(self._entries)
-
-    @property
-    def size_bytes(self) -> int:
-        """Return how much is kept."""
-        return self._size_bytes
+        return iter(self.entries)
 
     def hear(self, message: bytes, audio_bytes: int) -> None:
         """Note audio that was sent."""
         audio_ms = audio_bytes / self.bytes_per_ms
-        self.clock_ms = clock_ms = self.clock_ms + audio_ms
-        entries = self._entries
-        entries.append((message, clock_ms, audio_ms))
-        size_bytes = self._size_bytes + len(message)
+        self.clock_ms += audio_ms
+        self.keep(message, self.clock_ms, audio_ms)
+
+    def keep(self, message: bytes, end_ms: float, audio_ms: float) -> None:
+        """Keep audio that ends at a place of the clock, and drop what need not be kept any more."""
+        entries = self.entries
+        entries.append((message, end_ms, audio_ms))
+        self.size_bytes += len(message)
         if self.keeps_silence_only:
-            oldest_ms = clock_ms - KEPT_SILENCE_MS
             first = entries[0]
-            while isinstance(first, tuple) and first[1] < oldest_ms:
+            while isinstance(first, tuple) and first[1] < end_ms - KEPT_SILENCE_MS:
                 entries.popleft()
-                size_bytes -= len(first[0])
+                self.size_bytes -= len(first[0])
                 first = entries[0]
-        self._size_bytes = size_bytes
-        if size_bytes > MAX_JOURNAL_BYTES:
+        if self.size_bytes > MAX_JOURNAL_BYTES:
             self._shrink()
 
     def ask(self, message: bytes, request: str, event_id: Json, key: str | None = None) -> None:
         """Note a request that was sent."""
-        self._entries.append(Asked(message, request, event_id if isinstance(event_id, str) else None, key))
-        self._size_bytes += len(message)
-        if self._size_bytes > MAX_JOURNAL_BYTES:
+        self.entries.append(Asked(message, request, event_id if isinstance(event_id, str) else None, key))
+        self.size_bytes += len(message)
+        if self.size_bytes > MAX_JOURNAL_BYTES:
             self._shrink()
 
     # Requests -------------------------------------------------------------------------------------------------
@@ -109,7 +106,7 @@ class Journal:
 
         One that has no key of its own may be meant by any; one that has the key is more likely meant.
         """
-        asked = [one for one in self._entries if isinstance(one, Asked) and request in ("", one.request)]
+        asked = [one for one in self.entries if isinstance(one, Asked) and request in ("", one.request)]
         if key is None:
             return asked[0] if asked else None
         exact = next((one for one in asked if one.key == key), None)
@@ -130,7 +127,7 @@ class Journal:
         """An error came that may refuse a request; return the one that it does refuse."""
         event_id, entry = error.get("event_id"), None
         if event_id is not None:
-            entry = next((one for one in self._entries if isinstance(one, Asked) and one.event_id == event_id), None)
+            entry = next((one for one in self.entries if isinstance(one, Asked) and one.event_id == event_id), None)
         elif error.get("type") == "invalid_request_error":
             code = error.get("code")
             entry = self.waiting(_REFUSALS.get(code, "") if isinstance(code, str) else "")
@@ -140,10 +137,10 @@ class Journal:
 
     def drop(self, entry: Asked) -> bool:
         """Keep a request no longer; return whether it was kept."""
-        if entry not in self._entries:
+        if entry not in self.entries:
             return False
-        self._entries.remove(entry)
-        self._size_bytes -= len(entry.message)
+        self.entries.remove(entry)
+        self.size_bytes -= len(entry.message)
         return True
 
     def forget(self, request: str) -> None:
@@ -155,21 +152,21 @@ class Journal:
     def commit(self, start_ms: float, end_ms: float) -> list[bytes]:
         """Audio up to `end_ms` belongs to an item now: return the messages that hold the item's, keep the rest."""
         self._cut(end_ms)
-        heard = [entry for entry in self._entries if isinstance(entry, tuple)]
+        heard = [entry for entry in self.entries if isinstance(entry, tuple)]
         self._keep(lambda entry: not isinstance(entry, tuple) or entry[1] - entry[2] >= end_ms - MIN_CUT_MS)
         return [message for message, until_ms, ms in heard if start_ms < until_ms and until_ms - ms < end_ms]
 
     def committed_by_client(self) -> list[bytes]:
         """The oldest commit of the client was carried out: return the audio before it, which is kept no more."""
         commit, audio = self.waiting("input_audio_buffer.commit"), list[bytes]()
-        for entry in tuple(self._entries):
+        for entry in tuple(self.entries):
             if entry is commit:
                 self.drop(commit)
                 break
             if isinstance(entry, tuple):
                 audio.append(entry[0])
-                self._entries.remove(entry)
-                self._size_bytes -= len(entry[0])
+                self.entries.remove(entry)
+                self.size_bytes -= len(entry[0])
         return audio
 
     def clear(self) -> None:
@@ -178,30 +175,30 @@ class Journal:
 
     def origin_ms(self) -> float:
         """Return where on the clock the audio begins that is kept; the clock itself where there is none."""
-        return self.clock_ms - sum(entry[2] for entry in self._entries if isinstance(entry, tuple))
+        return self.clock_ms - sum(entry[2] for entry in self.entries if isinstance(entry, tuple))
 
     def _cut(self, end_ms: float) -> None:
         """Cut the message that reaches over the end of an utterance, so that its rest alone is sent again."""
-        for index, entry in enumerate(self._entries):
+        for index, entry in enumerate(self.entries):
             if not isinstance(entry, tuple) or not entry[1] - entry[2] < end_ms - MIN_CUT_MS < end_ms < entry[1]:
                 continue
             rest_ms = entry[1] - end_ms
             rest = cut_append(entry[0], int((entry[2] - rest_ms) * self.bytes_per_ms) & ~1)
             if rest is not None:
-                self._entries[index] = (entry[0], end_ms, entry[2] - rest_ms)
-                self._entries.insert(index + 1, (rest, entry[1], rest_ms))
-                self._size_bytes += len(rest)
+                self.entries[index] = (entry[0], end_ms, entry[2] - rest_ms)
+                self.entries.insert(index + 1, (rest, entry[1], rest_ms))
+                self.size_bytes += len(rest)
             return
 
     def _keep(self, wanted: Callable[[Heard | Asked], bool]) -> None:
-        self._entries = deque(entry for entry in self._entries if wanted(entry))
-        self._size_bytes = sum(len(message_of(entry)) for entry in self._entries)
+        self.entries = deque(entry for entry in self.entries if wanted(entry))
+        self.size_bytes = sum(len(message_of(entry)) for entry in self.entries)
 
     def _shrink(self) -> None:
-        while self._size_bytes > MAX_JOURNAL_BYTES:
-            index = next((at for at, entry in enumerate(self._entries) if isinstance(entry, tuple)), 0)
-            self._size_bytes -= len(message_of(self._entries[index]))
-            del self._entries[index]
+        while self.size_bytes > MAX_JOURNAL_BYTES:
+            index = next((at for at, entry in enumerate(self.entries) if isinstance(entry, tuple)), 0)
+            self.size_bytes -= len(message_of(self.entries[index]))
+            del self.entries[index]
 
 
 def message_of(entry: Heard | Asked) -> bytes:

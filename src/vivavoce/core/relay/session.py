@@ -13,8 +13,9 @@ from vivavoce.core.relay import (
     response_events,
     upstream_events,
 )
+from vivavoce.core.relay.lanes import Deliver, Lane, Turn, Way, client_lane, server_lane
 from vivavoce.core.relay.links import Link, LinkPhase, closed
-from vivavoce.core.relay.messages import appended_bytes, audio_delta, read_upstream
+from vivavoce.core.relay.messages import read_upstream
 from vivavoce.core.relay.setting import RelaySetting
 from vivavoce.core.relay.state import RelayState
 from vivavoce.core.relay.vocabulary import (
@@ -72,24 +73,17 @@ class RelaySession:
         live = self._state.links.live
         return None if live is None or self._state.client.held else live.number
 
-    def hears(self, message: bytes) -> bool:
-        """Note audio of the client that goes over the link in use as it is; False for what must be handled."""
-        size_bytes = appended_bytes(message)
-        if size_bytes is None:
-            return False
-        self._state.journal.hear(message, size_bytes)
-        return True
+    def client_lane(self, turn: Turn, way: Way) -> Lane:
+        """Return the shortest way of the client's audio; good while `way` is the link in use, as `live_link` tells."""
+        return client_lane(self._state.journal, turn, way)
 
-    def hears_back(self, message: bytes) -> bool:
-        """Note what the assistant says that goes to the client as it is; False for what must be handled."""
-        state = self._state
-        if state.responses.is_shifted:
-            return False
-        delta = audio_delta(message)
-        if delta is not None:
-            state.mirror.hear(delta[0], delta[1])
-            return True
-        return response_events.follows_words(state, message)
+    def server_lane(self, pass_on: Deliver) -> Lane:
+        """Return the shortest way of the assistant's audio; good while `live_link` is the link that it comes from."""
+        return server_lane(self._state, pass_on)
+
+    def follows(self, message: bytes) -> bool:
+        """Note words of the assistant that go to the client as they are; False for what must be handled."""
+        return not self._state.responses.is_shifted and response_events.follows_words(self._state, message)
 
     # Session --------------------------------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ from vivavoce.core.relay.lanes import Lane, Turn
 HELD_LIMIT_BYTES: Final = 64 * 1024  # of messages for an upstream that is not there; then the client is not read
 HELD_OVERHEAD_BYTES: Final = 256  # that a held message takes besides its own
 TURN_MESSAGES: Final = 128
+QUIET_MESSAGES: Final = 4  # sessions that have sent no more need no lanes, which take memory
 
 
 class ClientFlow:
@@ -21,13 +22,14 @@ class ClientFlow:
     end of a connection that is not read.
     """
 
-    __slots__ = ("_held_bytes", "_is_blocked", "_is_resting", "_room", "lane", "turn")
+    __slots__ = ("_held_bytes", "_is_blocked", "_is_resting", "_room", "lane", "taken", "turn")
 
     def __init__(self) -> None:
         self._held_bytes = 0
         self._is_blocked = False
         self._is_resting = False
         self.turn = Turn(TURN_MESSAGES)
+        self.taken = 0  # messages that did not take a lane
         self.lane: Lane | None = None  # the client's audio, where nothing is in its way
         self._room = asyncio.Event()
         self._room.set()
@@ -36,6 +38,7 @@ class ClientFlow:
         """A message came; `is_held`: there is no upstream for it."""
         if is_held:
             self._held_bytes += len(message) + HELD_OVERHEAD_BYTES
+        self.taken += 1
         self.turn.left -= 1
         if self.turn.left <= 0:
             self.turn.left = TURN_MESSAGES

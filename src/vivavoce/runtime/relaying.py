@@ -35,7 +35,7 @@ from vivavoce.core.session import Session
 from vivavoce.core.vocabulary import Close, Input, Output, Send, StartTrace
 from vivavoce.protocol.codec import encode_server_event
 from vivavoce.runtime.clock import Clock
-from vivavoce.runtime.relay_flow import TURN_MESSAGES, ClientFlow
+from vivavoce.runtime.relay_flow import QUIET_MESSAGES, TURN_MESSAGES, ClientFlow
 from vivavoce.runtime.runner import Performer, Runner
 from vivavoce.runtime.sink import Sink
 from vivavoce.runtime.tasks import Tasks
@@ -205,6 +205,8 @@ class HostedRelay:
         leg = None if number is None else self._legs.get(number)
         if leg is not None and leg.link is not None:
             if leg.lanes is None:
+                if self._flow.taken <= QUIET_MESSAGES:
+                    return
                 up = self._core.client_lane(self._flow.turn, leg.link)
                 leg.lanes = up, self._core.server_lane(self.pass_on)
             self._flow.lane, leg.lane = leg.lanes

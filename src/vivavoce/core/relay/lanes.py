@@ -20,7 +20,6 @@ _ID: Final = b'"event_id"'
 _DELTA: Final = b'{"type":"response.output_audio.delta","event_id":"'
 _AUDIO: Final = b'"delta":"'
 _END: Final = b'"}'
-_PADDING: Final = ord("=")
 
 
 class Way(Protocol):
@@ -41,7 +40,7 @@ class Turn:
 
 
 def client_lane(journal: Journal, turn: Turn, way: Way) -> Lane:
-    """Return the way of the client's audio to the upstream: it is noted in the journal and sent."""
+    """Return the way of the client's audio to the upstream: it is noted in the journal, as by `hear`, and sent."""
     head, tail, tail_at, start, quotes = b"", b"?", 0, 0, 0
 
     def take(message: bytes) -> bool:
@@ -63,10 +62,7 @@ def client_lane(journal: Journal, turn: Turn, way: Way) -> Lane:
         if turn.left <= 1:
             return False
         turn.left -= 1
-        size_bytes = (end - start) * 3 // 4
-        if end > start and message[end - 1] == _PADDING:
-            size_bytes -= 2 if message[end - 2] == _PADDING else 1
-        # As `Journal.hear`, which is for audio on the longer way.
+        size_bytes = (end - start) * 3 // 4 - message.count(b"=", end - 2, end)
         audio_ms = size_bytes / journal.bytes_per_ms
         journal.clock_ms = clock_ms = journal.clock_ms + audio_ms
         if journal.keeps_silence_only:
@@ -127,9 +123,7 @@ def server_lane(state: RelayState, pass_on: Deliver) -> Lane:
             delta = audio_delta(message)
             item = None if delta is None else state.mirror.get(delta[0])
             return item is not None and take(message)
-        size_bytes = (end - start) * 3 // 4
-        if end > start and message[end - 1] == _PADDING:
-            size_bytes -= 2 if message[end - 2] == _PADDING else 1
+        size_bytes = (end - start) * 3 // 4 - message.count(b"=", end - 2, end)
         item.audio_bytes += size_bytes
         pass_on(message)
         return True

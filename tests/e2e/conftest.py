@@ -104,8 +104,11 @@ def open_server(own_open_server: str, wire: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
-def own_strict_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Give host and port of a scripted server whose sessions end after 3 s, and with one response a minute."""
+def own_strict_server(tmp_path_factory: pytest.TempPathFactory, wire: str) -> Iterator[str]:
+    """Give host and port of a scripted server whose sessions end after 3 s, and with one response a minute.
+
+    Each wire has one of its own, with that one response.
+    """
     folder = tmp_path_factory.mktemp("strict_server")
     settings = ("ENGINES__DEFAULT=scripted", "SERVER__SESSION_LIFETIME_MIN=0.05", "LIMITS__REQUESTS_PER_MIN=1")
     (folder / ".env").write_text("".join(f"VIVAVOCE_{setting}\n" for setting in settings))

@@ -20,6 +20,7 @@ _ID: Final = b'"event_id"'
 _DELTA: Final = b'{"type":"response.output_audio.delta","event_id":"'
 _AUDIO: Final = b'"delta":"'
 _END: Final = b'"}'
+_PADDING: Final = ord("=")
 
 
 class Way(Protocol):
@@ -62,19 +63,18 @@ def client_lane(journal: Journal, turn: Turn, way: Way) -> Lane:
         if turn.left <= 1:
             return False
         turn.left -= 1
-        size_bytes = (end - start) * 3 // 4 - message.count(b"=", end - 2, end)
+        size_bytes = (end - start) * 3 // 4
+        if message[end - 1] == _PADDING:
+            size_bytes = max(0, size_bytes - message.count(b"=", end - 2, end))
         audio_ms = size_bytes / journal.bytes_per_ms
         journal.clock_ms = clock_ms = journal.clock_ms + audio_ms
         if journal.keeps_silence_only:
             entries = journal.entries
             entries.append((message, clock_ms, audio_ms))
-            kept_bytes = journal.size_bytes + len(message)
-            first = entries[0]
-            while isinstance(first, tuple) and first[1] < clock_ms - KEPT_SILENCE_MS:
+            journal.size_bytes += len(message)
+            while isinstance(first := entries[0], tuple) and first[1] < clock_ms - KEPT_SILENCE_MS:
                 entries.popleft()
-                kept_bytes -= len(first[0])
-                first = entries[0]
-            journal.size_bytes = kept_bytes
+                journal.size_bytes -= len(first[0])
         else:
             journal.keep(message, clock_ms, audio_ms)
         way.send(message)
@@ -123,7 +123,9 @@ def server_lane(state: RelayState, pass_on: Deliver) -> Lane:
             delta = audio_delta(message)
             item = None if delta is None else state.mirror.get(delta[0])
             return item is not None and take(message)
-        size_bytes = (end - start) * 3 // 4 - message.count(b"=", end - 2, end)
+        size_bytes = (end - start) * 3 // 4
+        if message[end - 1] == _PADDING:
+            size_bytes = max(0, size_bytes - message.count(b"=", end - 2, end))
         item.audio_bytes += size_bytes
         pass_on(message)
         return True

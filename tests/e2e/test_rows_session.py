@@ -172,7 +172,7 @@ def test_a_transcription_session_takes_probabilities_and_extensions(open_server:
         include = ["item.input_audio_transcription.logprobs"]
         async with connected(open_server, intent="transcription") as client:
             session = await client.configure(
-                type="transcription", include=include, vivavoce={"pre_roll_ms": 200, "events": []}
+                type="transcription", include=include, vivavoce={"pre_roll_ms": 200, "events": [], "cost": True}
             )
             with pytest.raises(ValueError, match="locked"):
                 await client.configure(type="transcription", vivavoce={"locked": ["audio"]})
@@ -181,6 +181,7 @@ def test_a_transcription_session_takes_probabilities_and_extensions(open_server:
 
         assert session["include"] == include
         assert session["vivavoce"]["pre_roll_ms"] == 200
+        assert session["vivavoce"]["cost"]["usd"] == 0
 
     asyncio.run(conversation())
 

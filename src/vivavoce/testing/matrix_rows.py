@@ -124,7 +124,7 @@ NOT_SHOWN: Final[dict[Kind, tuple[str, ...]]] = {
     ),
 }
 # Where the fields of members are not rows of their own: items of a response's input are those of the conversation.
-WHOLE: Final = ("input", "vivavoce.stages")
+WHOLE: Final = ("input", "vivavoce.stages", "vivavoce.cost")
 
 
 def event_types(union: Any) -> list[str]:  # a union of event structs, or one alone
